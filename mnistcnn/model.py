@@ -1,0 +1,64 @@
+"""The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network"."""
+
+import keras
+import numpy as np
+from keras import layers
+
+CLASSES = 10
+IMAGE_SHAPE = (28, 28, 1)
+
+
+def build_model(*, dropout: float = 0.4, seed: int = 0, dtype: str = "float32") -> keras.Model:
+    """Build the tutorial's two-layer convolutional network with 3,274,634 parameters.
+
+    Input ``image`` (batch, 28, 28, 1) float32 in [0, 1]; output ``probabilities`` (batch, 10) float32.
+    ``dropout`` is the rate of the dropout layer, in [0, 1), and ``seed`` what its random state starts from.
+    ``dtype`` is a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16
+    on float32 weights; logits and probabilities are float32 under either.
+    """
+
+    # Layers state their layout and dtype, so that a keras.json with other defaults cannot change the network.
+    def conv(filters: int, name: str) -> layers.Layer:
+        return layers.Conv2D(
+            filters, 5, padding="same", activation="relu", data_format="channels_last", dtype=dtype, name=name
+        )
+
+    def pool(name: str) -> layers.Layer:
+        return layers.MaxPooling2D(2, strides=2, data_format="channels_last", dtype=dtype, name=name)
+
+    image = keras.Input(IMAGE_SHAPE, dtype="float32", name="image")  # (batch, 28, 28, 1)
+    x = pool("pool1")(conv(32, "conv1")(image))  # (batch, 14, 14, 32)
+    x = pool("pool2")(conv(64, "conv2")(x))  # (batch, 7, 7, 64)
+    x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)  # (batch, 3136)
+    x = layers.Dense(1024, activation="relu", dtype=dtype, name="dense")(x)  # (batch, 1024)
+    x = layers.Dropout(dropout, seed=seed, dtype=dtype, name="dropout")(x)
+    logits = layers.Dense(CLASSES, dtype="float32", name="logits")(x)  # (batch, 10)
+    probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)  # (batch, 10)
+    return keras.Model(image, probabilities, name="mnistcnn")
+
+
+def logits_model(model: keras.Model) -> keras.Model:
+    """Return the same network, sharing its weights, that ends at the logits: (batch, 10) float32.
+
+    Losses are computed from logits, where log-softmax is stable on every backend.
+    """
+    return keras.Model(model.inputs, model.get_layer("logits").output, name="mnistcnn_logits")
+
+
+def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
+    """Draw the weights that training starts from: kernels Glorot uniform, biases zero, float32.
+
+    They come from NumPy, so that one seed starts alike on every backend, and have the distribution of tf.layers'
+    default (Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    2010). The order is that of ``model.get_weights()``.
+    """
+    generator = np.random.default_rng(seed)
+
+    def draw(shape: tuple[int, ...]) -> np.ndarray:
+        if len(shape) == 1:
+            return np.zeros(shape, np.float32)
+        receptive_field = int(np.prod(shape[:-2]))  # 25 for the 5×5 convolutions, 1 for dense layers
+        limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
+        return generator.uniform(-limit, limit, shape).astype(np.float32)
+
+    return [draw(variable.shape) for variable in model.weights]
