@@ -1,0 +1,164 @@
+"""A zip file and the JSON in it, read as a stranger's: in memory, within limits, nothing ever extracted."""
+
+import json
+import reprlib
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import NoReturn
+
+from mnistcnn.errors import MnistcnnError
+
+_MAX_FILE_BYTES = 64 << 20  # this network trained with Adam and saved by Keras itself has 40 MB
+_MAX_DIRECTORY_BYTES = (
+    16 << 10
+)  # zipfile builds an object for every entry, and asks nobody how many there are
+_END_OF_DIRECTORY = b"PK\x05\x06"
+_END_OF_DIRECTORY_BYTES = 22
+_ZIP64_LOCATOR = b"PK\x06\x07"
+_ZIP64_LOCATOR_BYTES = 20
+
+_SIGNATURES = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"\x1f\x8b": "a gzip file",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a damaged or cut-off zip file",
+}
+
+_shortened = reprlib.Repr()
+_shortened.maxlist = _shortened.maxtuple = _shortened.maxdict = 12
+_shortened.maxstring = _shortened.maxother = _shortened.maxlong = 40
+_shortened.maxlevel = 3
+
+
+def shown(value: object) -> str:
+    """Return a value out of a stranger's file as a short, printable literal on one line."""
+    return _shortened.repr(value)
+
+
+def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]) -> dict[str, bytes]:
+    """Return the members of a zip file by name, decompressed and their checksums verified.
+
+    ``limits`` names every member that the file may hold, with the most bytes that it may have; those that are
+    not ``optional`` must be there. At most 64 MiB are read from the file and no more than ``limits`` says comes
+    out of it, whatever its headers say. Raises MnistcnnError for anything else than such a file.
+    """
+    data = _read_file(path)
+    _check_end_of_directory(path, data)
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            entries = archive.infolist()
+            _check_names(path, [entry.filename for entry in entries], limits, optional)
+            return {
+                entry.filename: _read_member(path, archive, entry, limits[entry.filename])
+                for entry in entries
+            }
+    # All that zipfile raises for damaged archives, RuntimeError being for passwords; its messages quote them.
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        OverflowError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        raise MnistcnnError(
+            f"{path} is a damaged zip file; use a whole copy of it, or train again"
+        ) from error
+
+
+def parse_json(data: bytes) -> object:
+    """Return the value of a UTF-8 JSON text; ValueError says what is wrong with one that is none."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        return json.loads(data.decode(), parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        # A pipe or a device would block, or never end.
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+            raise MnistcnnError(f"{path} is {kind}, not a model; name a .keras file")
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise MnistcnnError(
+            f"there is no model at {path}; make one with `mnistcnn train`, or name another with --model"
+        ) from error
+    except OSError as error:
+        raise MnistcnnError(
+            f"cannot read {path}: {error.strerror}; name a .keras file that you may read"
+        ) from error
+    if len(data) > _MAX_FILE_BYTES:
+        raise MnistcnnError(
+            f"{path} has more than {_MAX_FILE_BYTES:,} bytes, which no file of this network has; name another"
+        )
+    return data
+
+
+def _check_end_of_directory(path: Path, data: bytes) -> None:
+    """Refuse what is no plain zip, and a directory of entries that would take much memory to parse."""
+    end = data[-_END_OF_DIRECTORY_BYTES:]
+    if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):
+        raise MnistcnnError(f"{path} is {_kind(data)}, not a model; name a .keras file")
+    directory_bytes = int.from_bytes(end[12:16], "little")
+    locator = data[-_END_OF_DIRECTORY_BYTES - _ZIP64_LOCATOR_BYTES : -_END_OF_DIRECTORY_BYTES]
+    if directory_bytes > _MAX_DIRECTORY_BYTES or locator.startswith(_ZIP64_LOCATOR):
+        raise MnistcnnError(f"{path} is a zip file with too many entries for a model; name a .keras file")
+
+
+def _kind(data: bytes) -> str:
+    if not data:
+        return "an empty file"
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            return kind
+    if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:512]):
+        return "a text file"
+    return "no zip file"
+
+
+def _check_names(path: Path, names: list[str], limits: Mapping[str, int], optional: frozenset[str]) -> None:
+    strange = [name for name in names if name not in limits]
+    twice = [name for name in limits if names.count(name) > 1]
+    missing = [name for name in limits if name not in names and name not in optional]
+    if strange:
+        reason = f"it holds {shown(strange[0])}"
+    elif twice:
+        reason = f"it holds {twice[0]} twice"
+    elif missing:
+        reason = f"it holds no {missing[0]}"
+    else:
+        return
+    raise MnistcnnError(f"{path} is a zip file but not a model of this program: {reason}; name a .keras file")
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG) or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise MnistcnnError(f"{path} is not a model: {entry.filename} is no plain file; name a .keras file")
+    if entry.file_size > limit:
+        raise MnistcnnError(
+            f"{path} is not a model of this program: {entry.filename} has {entry.file_size:,} bytes, at most "
+            f"{limit:,} are expected; name a .keras file"
+        )
+    with archive.open(entry) as member:
+        # Reading past the declared size is what makes zipfile compare the checksum.
+        data = member.read(limit + 1)
+    if len(data) != entry.file_size:
+        raise MnistcnnError(f"{path} is damaged: {entry.filename} is cut off; use a whole copy of the file")
+    return data
