@@ -46,7 +46,7 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
     """Return the members of a zip file by name, decompressed and their checksums verified.
 
     ``limits`` names every member that the file may hold, with the most bytes that it may have; those that are
-    not ``optional`` must be there. At most 64 MiB are read from the file and no more than ``limits`` says comes
+    not ``optional`` must be there. At most 64 MiB are read from the file, no more than ``limits`` says comes
     out of it, whatever its headers say. Raises MnistcnnError for anything else than such a file.
     """
     data = _read_file(path)
@@ -88,13 +88,17 @@ def parse_json(data: bytes) -> object:
 
 def _read_file(path: Path) -> bytes:
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
         # A pipe or a device would block, or never end.
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
             raise MnistcnnError(f"{path} is {kind}, not a model; name a .keras file")
+        if status.st_size > _MAX_FILE_BYTES:
+            raise MnistcnnError(
+                f"{path} has {status.st_size:,} bytes, which no file of this network has; name another"
+            )
         with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
+            return file.read(status.st_size)
     except FileNotFoundError as error:
         raise MnistcnnError(
             f"there is no model at {path}; make one with `mnistcnn train`, or name another with --model"
@@ -103,11 +107,6 @@ def _read_file(path: Path) -> bytes:
         raise MnistcnnError(
             f"cannot read {path}: {error.strerror}; name a .keras file that you may read"
         ) from error
-    if len(data) > _MAX_FILE_BYTES:
-        raise MnistcnnError(
-            f"{path} has more than {_MAX_FILE_BYTES:,} bytes, which no file of this network has; name another"
-        )
-    return data
 
 
 def _check_end_of_directory(path: Path, data: bytes) -> None:

@@ -53,6 +53,7 @@ _SETTINGS = (
 )
 # Where Keras puts the weights of the layers that have any.
 _GROUPS = {"conv1": "conv2d", "conv2": "conv2d_1", "dense": "dense", "logits": "dense_1"}
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ONLY = "mnistcnn reads only the tutorial's network, as `mnistcnn train` saves it"
 
 
@@ -152,6 +153,9 @@ def _read_weights(path: Path, data: bytes, model: keras.Model) -> list[np.ndarra
         for index, variable in enumerate(model.get_layer(layer).weights)
     ]
     try:
+        # The library would also look for its signature behind a block of something else.
+        if not data.startswith(_HDF5_SIGNATURE):
+            raise _UnexpectedArrayError("they are no HDF5 file")
         with h5py.File(BytesIO(data), "r") as file:
             root = h5py.h5g.open(file.id, b"/")
             weights = [_read_array(data, root, name, shape) for name, shape in wanted]
