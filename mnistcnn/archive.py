@@ -46,8 +46,8 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
     """Return the members of a zip file by name, decompressed and their checksums verified.
 
     ``limits`` names every member that the file may hold, with the most bytes that it may have; those that are
-    not ``optional`` must be there. At most 64 MiB are read from the file, no more than ``limits`` says comes
-    out of it, whatever its headers say. Raises MnistcnnError for anything else than such a file.
+    not ``optional`` must be there. At most 64 MiB are read from the file, and no member comes out larger than
+    its limit, whatever the headers say. Raises MnistcnnError for anything else than such a file.
     """
     data = _read_file(path)
     _check_end_of_directory(path, data)
