@@ -13,9 +13,7 @@ from typing import NoReturn
 from mnistcnn.errors import MnistcnnError
 
 _MAX_FILE_BYTES = 64 << 20  # this network trained with Adam and saved by Keras itself has 40 MB
-_MAX_DIRECTORY_BYTES = (
-    16 << 10
-)  # zipfile builds an object for every entry, and asks nobody how many there are
+_MAX_DIRECTORY_BYTES = 16 << 10  # zipfile builds an object for every entry, and asks nobody how many there are
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_OF_DIRECTORY_BYTES = 22
 _ZIP64_LOCATOR = b"PK\x06\x07"
@@ -55,10 +53,7 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = archive.infolist()
             _check_names(path, [entry.filename for entry in entries], limits, optional)
-            return {
-                entry.filename: _read_member(path, archive, entry, limits[entry.filename])
-                for entry in entries
-            }
+            return {entry.filename: _read_member(path, archive, entry, limits[entry.filename]) for entry in entries}
     # All that zipfile raises for damaged archives, RuntimeError being for passwords; its messages quote them.
     except (
         zipfile.BadZipFile,
@@ -69,9 +64,7 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
         RuntimeError,
         ValueError,
     ) as error:
-        raise MnistcnnError(
-            f"{path} is a damaged zip file; use a whole copy of it, or train again"
-        ) from error
+        raise MnistcnnError(f"{path} is a damaged zip file; use a whole copy of it, or train again") from error
 
 
 def parse_json(data: bytes) -> object:
@@ -94,9 +87,7 @@ def _read_file(path: Path) -> bytes:
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
             raise MnistcnnError(f"{path} is {kind}, not a model; name a .keras file")
         if status.st_size > _MAX_FILE_BYTES:
-            raise MnistcnnError(
-                f"{path} has {status.st_size:,} bytes, which no file of this network has; name another"
-            )
+            raise MnistcnnError(f"{path} has {status.st_size:,} bytes, which no file of this network has; name another")
         with path.open("rb") as file:
             return file.read(status.st_size)
     except FileNotFoundError as error:
@@ -104,9 +95,7 @@ def _read_file(path: Path) -> bytes:
             f"there is no model at {path}; make one with `mnistcnn train`, or name another with --model"
         ) from error
     except OSError as error:
-        raise MnistcnnError(
-            f"cannot read {path}: {error.strerror}; name a .keras file that you may read"
-        ) from error
+        raise MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read") from error
 
 
 def _check_end_of_directory(path: Path, data: bytes) -> None:

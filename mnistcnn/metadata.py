@@ -60,11 +60,7 @@ def decode_metadata(data: bytes) -> ModelMetadata:
     if not isinstance(values, dict):
         raise ValueError(f"{shown(values)} is no object")
     metadata = ModelMetadata(
-        **{
-            field.name: values[field.name]
-            for field in dataclasses.fields(ModelMetadata)
-            if field.name in values
-        }
+        **{field.name: values[field.name] for field in dataclasses.fields(ModelMetadata) if field.name in values}
     )
     return dataclasses.replace(
         metadata,
@@ -76,9 +72,7 @@ def decode_metadata(data: bytes) -> ModelMetadata:
 
 def _printable(text: str) -> str:
     """Make a stranger's text safe for a terminal: one line, no control characters, not too long."""
-    printable = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return printable if len(printable) <= _MAX_TEXT else f"{printable[: _MAX_TEXT - 1]}…"
 
 

@@ -48,11 +48,11 @@ def logits_model(model: keras.Model) -> keras.Model:
 def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Draw the weights that training starts from: kernels Glorot uniform, biases zero, float32.
 
-    They come from NumPy, so that one seed starts alike on every backend, and have the distribution of tf.layers'
-    default (Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    2010). The order is that of ``model.get_weights()``.
+    They come from NumPy, whose RandomState is frozen for good (NEP 19), so that one seed starts alike on every
+    backend. Their distribution is tf.layers' default (Glorot and Bengio, "Understanding the difficulty of training
+    deep feedforward neural networks", 2010), their order that of ``model.get_weights()``.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.RandomState(seed)
 
     def draw(shape: tuple[int, ...]) -> np.ndarray:
         if len(shape) == 1:

@@ -106,17 +106,11 @@ def _check_config(path: Path, data: bytes, model: keras.Model) -> None:
         raise MnistcnnError(f"{path} is damaged: its config.json is not JSON ({error}); {_ONLY}") from error
     try:
         # In step, because later facts are laid out as expected only while the earlier ones agree.
-        for (what, ours), (_, theirs) in zip(
-            _facts(json.loads(model.to_json())), _facts(config), strict=True
-        ):
+        for (what, ours), (_, theirs) in zip(_facts(json.loads(model.to_json())), _facts(config), strict=True):
             if theirs != ours:
-                raise MnistcnnError(
-                    f"{path} is another network: {what} is {shown(theirs)}, not {shown(ours)}; {_ONLY}"
-                )
+                raise MnistcnnError(f"{path} is another network: {what} is {shown(theirs)}, not {shown(ours)}; {_ONLY}")
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise MnistcnnError(
-            f"{path} is no network that Keras saved: its config.json is malformed; {_ONLY}"
-        ) from error
+        raise MnistcnnError(f"{path} is no network that Keras saved: its config.json is malformed; {_ONLY}") from error
 
 
 def _facts(config: Any) -> Iterator[tuple[str, object]]:
@@ -161,15 +155,11 @@ def _read_weights(path: Path, data: bytes, model: keras.Model) -> list[np.ndarra
             weights = [_read_array(data, root, name, shape) for name, shape in wanted]
     # Everything that h5py makes of the library's errors, which can be about any byte of the file.
     except (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError) as error:
-        raise MnistcnnError(
-            f"{path} holds no weights of this network: its HDF5 part is malformed; {_ONLY}"
-        ) from error
+        raise MnistcnnError(f"{path} holds no weights of this network: its HDF5 part is malformed; {_ONLY}") from error
     except _UnexpectedArrayError as error:
         raise MnistcnnError(f"{path} holds other weights than this network's: {error}; {_ONLY}") from error
     if not all(np.isfinite(array).all() for array in weights):
-        raise MnistcnnError(
-            f"{path} holds weights that are NaN or infinite: its training failed; train it again"
-        )
+        raise MnistcnnError(f"{path} holds weights that are NaN or infinite: its training failed; train it again")
     return weights
 
 

@@ -1,1 +1,87 @@
-"""What every test shares."""
+"""What every test shares: options, real MNIST where it is named, the command line as a real process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that make a run longer."""
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+    parser.addoption("--fuzz", type=int, default=200, help="mutations in each fuzz test")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, and say why, what this run was not asked for or has no data for."""
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+        if "mnist" in item.keywords and not os.environ.get("MNISTCNN_DATA"):
+            item.add_marker(pytest.mark.skip(reason="needs real MNIST: set MNISTCNN_DATA to its folder"))
+
+
+@pytest.fixture
+def mnist_path() -> str:
+    """The folder of real MNIST, for tests marked mnist."""
+    return os.environ["MNISTCNN_DATA"]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend that is installed."""
+    name: str = request.param
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a person without MNIST, network, or settings: nothing of this machine's shows."""
+    hidden = ("MNISTCNN_DATA", "KERAS_BACKEND", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    nowhere = "http://127.0.0.1:9"  # the discard port: a connection is refused at once
+    proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": ""}
+    return kept | proxies | {"KERAS_HOME": str(tmp_path / "keras-home"), "TERM": "dumb"}
+
+
+@pytest.fixture
+def mnistcnn(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run `mnistcnn` as a process in an empty folder; standard output and error apart."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        settings: dict[str, object] = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+        command = [sys.executable, "-m", "mnistcnn", *arguments]
+        return subprocess.run(command, **(settings | {"timeout": 300} | options), check=False)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+@pytest.fixture
+def python(tmp_path: Path, environment: dict[str, str]) -> Run:
+    """Run a Python program as a process in an empty folder, on the backend named, and return what it printed."""
+
+    def run(program: str, backend: str = "tensorflow") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            env=environment | {"KERAS_BACKEND": backend},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+
+    return run

@@ -171,18 +171,14 @@ class _Pickled:
 def torch_pickle(members: Members, place: Place) -> Members:
     """Wrap a pickle as a PyTorch module."""
     module = base64.b64encode(pickle.dumps(_Pickled(place.mark))).decode()
-    return with_dropout(
-        members, class_name="TorchModuleWrapper", config={"name": "dropout", "module": module}
-    )
+    return with_dropout(members, class_name="TorchModuleWrapper", config={"name": "dropout", "module": module})
 
 
 def saved_model(members: Members, place: Place) -> Members:
     """Load a TensorFlow SavedModel, whose graph can do anything, from a path."""
     bait = place.canaries / "saved_model.pb"
     bait.write_bytes(b"")
-    return with_dropout(
-        members, class_name="TFSMLayer", config={"name": "dropout", "filepath": str(place.canaries)}
-    )
+    return with_dropout(members, class_name="TFSMLayer", config={"name": "dropout", "filepath": str(place.canaries)})
 
 
 def climbing_layer(members: Members, place: Place) -> Members:
@@ -199,9 +195,7 @@ def nested_lambda(members: Members, place: Place) -> Members:
         "config": bytecode(place),
         "registered_name": None,
     }
-    return with_dropout(
-        members, module="keras", class_name="Sequential", config={"name": "dropout", "layers": [inner]}
-    )
+    return with_dropout(members, module="keras", class_name="Sequential", config={"name": "dropout", "layers": [inner]})
 
 
 def initializer(members: Members, place: Place) -> Members:

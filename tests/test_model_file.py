@@ -117,9 +117,7 @@ def test_keras_alone_loads_the_file(backend: str, trained: TrainedModel, saved: 
     np.testing.assert_allclose(np.load(tmp_path / "probabilities.npy"), expected, atol=1e-5)
 
 
-def test_file_that_keras_alone_wrote_loads_with_unknown_metadata(
-    trained: TrainedModel, tmp_path: Path
-) -> None:
+def test_file_that_keras_alone_wrote_loads_with_unknown_metadata(trained: TrainedModel, tmp_path: Path) -> None:
     """A file without this program's member is a model like any other; where it comes from is unknown."""
     trained.model.save(tmp_path / "plain.keras")
     assert load_model(tmp_path / "plain.keras").metadata == ModelMetadata()
@@ -311,9 +309,7 @@ def test_other_networks_are_refused_with_the_first_difference(
         (["best"], "['best'] is no object"),
     ],
 )
-def test_metadata_of_wrong_types_is_refused(
-    metadata: object, reason: str, saved: Path, tmp_path: Path
-) -> None:
+def test_metadata_of_wrong_types_is_refused(metadata: object, reason: str, saved: Path, tmp_path: Path) -> None:
     """Metadata that is none, or of a later schema, is refused by naming the field and its value."""
     path = rewritten(saved, tmp_path / "x.keras", {"mnistcnn.json": json.dumps(metadata).encode()})
     assert refusal(path) == (

@@ -1,0 +1,102 @@
+"""The state of a run on disk: what it takes to go on as if it had never stopped."""
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.files import written_whole
+
+KEPT = 2  # so that a torn disk still leaves one
+VARIABLE_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A run after `step` steps.
+
+    `variables` are the arrays of the model and its optimizer, dropout's random state among them, by name.
+    `determinants` is what must be the same for the run to go on; `exactness` what must be for it to stay bit-exact.
+    """
+
+    step: int
+    determinants: Mapping[str, Any]
+    exactness: Mapping[str, str]
+    variables: Mapping[str, np.ndarray]
+
+
+def model_variables(model: keras.Model) -> dict[str, np.ndarray]:
+    """Copy the variables of a compiled model and its built optimizer, by name."""
+    return {
+        name: np.asarray(keras.ops.convert_to_numpy(variable.value))
+        for name, variable in _named_variables(model).items()
+    }
+
+
+def restore_variables(model: keras.Model, variables: Mapping[str, np.ndarray]) -> None:
+    """Assign what `model_variables` copied. Raises MnistcnnError where names or shapes are not this model's."""
+    named = _named_variables(model)
+    shapes = {name: tuple(variable.shape) for name, variable in named.items()}
+    if shapes != {name: array.shape for name, array in variables.items()}:
+        raise MnistcnnError("the checkpoint is of another network or optimizer: start anew with --force")
+    for name, variable in named.items():
+        variable.assign(variables[name])
+
+
+def _named_variables(model: keras.Model) -> dict[str, Any]:
+    groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+    return {
+        f"{group}.{index}": variable
+        for group, variables in zip(VARIABLE_GROUPS, groups, strict=True)
+        for index, variable in enumerate(variables)
+    }
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into a folder, whole or not at all, and remove all but the last two."""
+    header = {
+        "determinants": checkpoint.determinants,
+        "exactness": checkpoint.exactness,
+        "step": checkpoint.step,
+    }
+    with written_whole(folder / f"step-{checkpoint.step:09d}.npz") as file:
+        arrays: dict[str, Any] = {
+            **checkpoint.variables,
+            "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+        }
+        np.savez(file, **arrays)
+    for path in checkpoint_files(folder)[:-KEPT]:
+        path.unlink(missing_ok=True)
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """List a folder's checkpoints, the oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if re.fullmatch(r"step-\d{9}\.npz", path.name))
+
+
+def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Read the newest checkpoint that is whole; None where there is none at all.
+
+    Each array is checked against its CRC-32. Raises MnistcnnError where there are checkpoints, all damaged.
+    """
+    files = checkpoint_files(folder)
+    for path in reversed(files):
+        try:
+            with path.open("rb") as file:
+                variables = dict(np.load(file, allow_pickle=False))
+            header = json.loads(variables.pop("header").tobytes())
+            return Checkpoint(variables=variables, **header)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            continue
+    if files:
+        raise MnistcnnError(f"every checkpoint in {folder} is damaged: start anew with --force")
+    return None

@@ -1,0 +1,231 @@
+"""The command line: options → configuration → one call → report."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistcnn import report
+from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.log_file import TrainingLog
+from mnistcnn.outputs import Outputs, claimed_outputs
+from mnistcnn.runtime import BACKENDS, chosen_backend, installed_versions, start_keras, stop_on_signals
+
+if TYPE_CHECKING:
+    from mnistcnn.datasets import Dataset
+    from mnistcnn.model_file import TrainedModel
+
+DEFAULT_MODEL = Path("mnistcnn.keras")
+
+app = typer.Typer(
+    help="Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a bug keeps its own traceback
+)
+
+
+class Format(StrEnum):
+    """How `predict` prints."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+Model = Annotated[Path, typer.Option("-m", "--model", help="The model file.", metavar="FILE")]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MNISTCNN_DATA",
+        metavar="mnist|digits|PATH",
+        help="The images: MNIST; the bundled UCI digits; or a folder of IDX files, an .npz file, or a folder with one "
+        "folder of pictures per class. By default MNIST, or the digits where it is out of reach.",
+    ),
+]
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        envvar="KERAS_BACKEND",
+        metavar="|".join(BACKENDS),
+        help="What Keras computes on. By default what keras.json says, or tensorflow.",
+    ),
+]
+
+
+# What `train` takes in place of the recipe's own values.
+HYPERPARAMETERS = frozenset(
+    [
+        "steps",
+        "batch_size",
+        "learning_rate",
+        "optimizer",
+        "dropout",
+        "seed",
+        "log_every",
+        "checkpoint_every",
+        "precision",
+    ]
+)
+
+
+def _hyperparameter(name: str, help_text: str) -> Any:
+    """Declare an option of `train` whose default is the recipe's; help shows it for each."""
+    defaults = {recipe: getattr(config, name) for recipe, config in RECIPES.items()}
+    return typer.Option(help=f"{help_text} ({', '.join(f'{recipe}: {value}' for recipe, value in defaults.items())})")
+
+
+@contextmanager
+def error_door() -> Iterator[None]:
+    """Turn what the user can fix into one line and an exit status; a bug keeps its traceback."""
+    try:
+        yield
+    except MnistcnnError as error:
+        report.say_error(str(error))
+        raise typer.Exit(error.exit_status) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python's own flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
+    from mnistcnn.datasets import load_dataset
+    from mnistcnn.download import COMPRESSED_BYTES
+
+    with report.DownloadView(COMPRESSED_BYTES, quiet=quiet) as view:
+        dataset = load_dataset(data, on_bytes=view)
+    if dataset.notice:
+        report.warn(dataset.notice)
+    return dataset
+
+
+def _load_model(path: Path, backend: str | None) -> "TrainedModel":
+    start_keras(backend)
+    from mnistcnn.model_file import load_model
+
+    return load_model(path)
+
+
+@contextmanager
+def _log(path: Path | None) -> Iterator[list[TrainingLog]]:
+    """Yield the listener that writes the training log, where one is wanted."""
+    if path is None:
+        yield []
+    else:
+        with closing(TrainingLog(path)) as log:
+            yield [log]
+
+
+def print_versions(wanted: bool) -> None:
+    """Print the versions of mnistcnn, Python, Keras and the backend found, and end."""
+    if wanted:
+        with error_door():
+            report.show_versions(installed_versions(chosen_backend()))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_versions, is_eager=True, help="Print versions and exit."),
+    ] = False,
+) -> None:
+    """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
+
+
+@app.command()
+def train(
+    model: Model = DEFAULT_MODEL,
+    data: Data = None,
+    recipe: Annotated[
+        str, typer.Option(metavar="|".join(RECIPES), help="Where the defaults below come from.")
+    ] = "tutorial",
+    steps: Annotated[int | None, _hyperparameter("steps", "Batches to train on.")] = None,
+    batch_size: Annotated[int | None, _hyperparameter("batch_size", "Images in a batch.")] = None,
+    learning_rate: Annotated[float | None, _hyperparameter("learning_rate", "The optimizer's rate.")] = None,
+    optimizer: Annotated[str | None, _hyperparameter("optimizer", f"One of {', '.join(OPTIMIZERS)}.")] = None,
+    dropout: Annotated[float | None, _hyperparameter("dropout", "Share of dense units dropped.")] = None,
+    seed: Annotated[int | None, _hyperparameter("seed", "Of weights, batches and dropout.")] = None,
+    log_every: Annotated[int | None, _hyperparameter("log_every", "Steps between records; 0 logs none.")] = None,
+    log_file: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Where whole records go.")] = None,
+    checkpoint_every: Annotated[
+        int | None, _hyperparameter("checkpoint_every", "Steps between checkpoints; 0 keeps the last only.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,
+    backend: Backend = None,
+    precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
+) -> None:
+    """Train the network and save it as a .keras file."""
+    changes = {name: value for name, value in locals().items() if name in HYPERPARAMETERS}
+    outputs = Outputs(model=model, log=log_file, resume=resume)
+    with error_door(), stop_on_signals() as stop:
+        config = config_from_recipe(recipe, **changes)
+        with (
+            claimed_outputs(outputs, force=force),
+            report.TrainingView(quiet=quiet) as view,
+            _log(log_file) as log,
+        ):
+            dataset = _dataset(data, quiet=quiet)
+            start_keras(backend)
+            from mnistcnn.training import train
+
+            result = train(config, dataset, outputs=outputs, listeners=[view, *log], should_stop=stop)
+        report.show_training_result(result, outputs, sys.argv[1:])
+        if result.model is None:
+            raise typer.Exit(stop.exit_status)
+
+
+@app.command()
+def evaluate(
+    model: Model = DEFAULT_MODEL,
+    data: Data = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, validation or test. By default test, or every picture of class folders."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    backend: Backend = None,
+) -> None:
+    """Measure a model on labelled images."""
+    with error_door():
+        dataset = _dataset(data)
+        trained = _load_model(model, backend)
+        from mnistcnn.evaluation import evaluate
+
+        report.show_evaluation(evaluate(trained, dataset, split), as_json=as_json)
+
+
+@app.command()
+def predict(
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Pictures, folders, glob patterns, or - for standard input."),
+    ],
+    model: Model = DEFAULT_MODEL,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    top_k: Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")] = 3,
+    show: Annotated[bool, typer.Option("--show", help="Draw what the network saw, in the table.")] = False,
+    backend: Backend = None,
+) -> None:
+    """Read the digit in each picture."""
+    with error_door():
+        trained = _load_model(model, backend)
+        from mnistcnn.pictures import find_pictures
+        from mnistcnn.prediction import predict
+
+        write, failed = report.prediction_writer(form, top_k=top_k, show=show), False
+        for prediction in predict(trained, find_pictures(images, sys.stdin.buffer)):
+            write(prediction)
+            failed |= prediction.error is not None
+        if failed:
+            raise typer.Exit(1)

@@ -1,0 +1,81 @@
+"""What a training run is made of: every default of the project exists once, here."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mnistcnn.errors import UsageError
+
+OPTIMIZERS = ("sgd", "adam")
+PRECISIONS = ("auto", "float32", "bfloat16")
+MAX_SEED = 2**32 - 1
+
+
+def _require(holds: bool, option: str, expected: str, received: object) -> None:
+    if not holds:
+        raise UsageError(f"{option} must be {expected}; received {received!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The hyperparameters of one training run; the defaults are the tutorial's.
+
+    Raises UsageError for a value that is wrong by itself.
+    """
+
+    recipe: str = "tutorial"
+    steps: int = 20_000
+    batch_size: int = 100
+    learning_rate: float = 0.001
+    optimizer: str = "sgd"
+    dropout: float = 0.4
+    seed: int = 0
+    log_every: int = 50  # steps; 0 logs nothing
+    checkpoint_every: int = 1_000  # steps; 0 writes one at the end only
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 1, "--steps", "a whole number from 1 on", self.steps)
+        _require(1 <= self.batch_size <= 10_000, "--batch-size", "a whole number from 1 to 10,000", self.batch_size)
+        _require(
+            math.isfinite(self.learning_rate) and self.learning_rate > 0,
+            "--learning-rate",
+            "a finite number above 0",
+            self.learning_rate,
+        )
+        _require(self.optimizer in OPTIMIZERS, "--optimizer", f"one of {', '.join(OPTIMIZERS)}", self.optimizer)
+        _require(0 <= self.dropout < 1, "--dropout", "a rate from 0 up to, not including, 1", self.dropout)
+        _require(0 <= self.seed <= MAX_SEED, "--seed", f"a whole number from 0 to {MAX_SEED}", self.seed)
+        _require(self.log_every >= 0, "--log-every", "a whole number from 0 on", self.log_every)
+        _require(
+            self.checkpoint_every >= 0,
+            "--checkpoint-every",
+            "a whole number from 0 on",
+            self.checkpoint_every,
+        )
+        _require(
+            self.log_every == 0 or self.checkpoint_every % self.log_every == 0,
+            "--checkpoint-every",
+            f"a multiple of --log-every, which is {self.log_every}",
+            self.checkpoint_every,
+        )
+        _require(self.precision in PRECISIONS, "--precision", f"one of {', '.join(PRECISIONS)}", self.precision)
+
+    @property
+    def determinants(self) -> dict[str, Any]:
+        """What changes the result of a step, and so must be the same when a run is resumed."""
+        free = {"steps", "log_every", "checkpoint_every", "precision"}
+        return {name: value for name, value in asdict(self).items() if name not in free}
+
+
+RECIPES = {"tutorial": TrainConfig()}
+
+
+def config_from_recipe(recipe: str, **changes: Any) -> TrainConfig:
+    """Return the recipe's configuration with the given values in place of its own; None keeps the recipe's.
+
+    Raises UsageError for an unknown recipe or a value that is wrong by itself.
+    """
+    if recipe not in RECIPES:
+        raise UsageError(f"--recipe must be one of {', '.join(RECIPES)}; received {recipe!r}")
+    return replace(RECIPES[recipe], **{name: value for name, value in changes.items() if value is not None})

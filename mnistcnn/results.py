@@ -1,0 +1,92 @@
+"""What the commands know when they are done, and what a run tells its listeners: frozen data of plain values.
+
+A leaf: rooms that compute make these, the report and the log file render them. None of them knows Keras.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mnistcnn.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted:
+    """A run is about to take its first step."""
+
+    config: TrainConfig
+    data: str
+    train_images: int
+    backend: str
+    precision: str  # "float32" or "bfloat16", what `auto` became
+    start_step: int  # above 0 where a run is resumed
+    notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """An execution of the training function, of up to 50 steps, has ended."""
+
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecord:
+    """One logged batch, as the training step itself saw it: dropout active, before that step's update."""
+
+    step: int
+    loss: float
+    accuracy: float
+    steps_per_second: float  # since the record before this one, or since the run began
+    labels: list[int]  # (batch,)
+    probabilities: list[list[float]]  # (batch, 10), softmax
+
+
+TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord
+Listener = Callable[[TrainingEvent], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How well a model reads one split of a dataset."""
+
+    loss: float  # mean softmax cross-entropy, in nats
+    accuracy: float  # share of images read right, in [0, 1]
+    step: int | None  # the step the model was trained to; None where its file does not say
+    recipe: str | None
+    data: str
+    split: str
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a run came to. `model` is a TrainedModel, or None where the run was stopped before its end."""
+
+    model: Any
+    step: int
+    steps: int
+    loss: float | None  # of the last batch trained on; None where a resumed run had no step left
+    test: Evaluation | None
+    seconds: float  # spent training, evaluation and saving not counted
+    steps_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What the network says of one picture, or why it can say nothing (`error`)."""
+
+    file: str
+    probabilities: tuple[float, ...] = ()  # (10,), by digit
+    image: Any = None  # (28, 28) uint8, what the network saw
+    error: str | None = None
+
+    @property
+    def digit(self) -> int | None:
+        """The likeliest digit; None where there is an error."""
+        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__, default=None)
+
+    @property
+    def probability(self) -> float | None:
+        """The probability of that digit, in [0, 1]."""
+        return max(self.probabilities, default=None)

@@ -1,0 +1,152 @@
+"""The process a command runs in: backend and precision, chosen before Keras is imported, and signals."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from mnistcnn.errors import MnistcnnError, UsageError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def chosen_backend(option: str | None = None) -> str:
+    """Return the backend's name in Keras's own order: the option, KERAS_BACKEND, keras.json, TensorFlow.
+
+    Raises UsageError for a name that is none, MnistcnnError where the backend is not installed.
+    """
+    backend = option or os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
+    if backend not in BACKENDS:
+        raise UsageError(f"--backend must be one of {', '.join(BACKENDS)}; received {backend!r}")
+    if importlib.util.find_spec(backend) is None:
+        raise MnistcnnError(f"the backend {backend} is not installed: pip install 'mnistcnn[{backend}]'")
+    return backend
+
+
+def _configured_backend() -> str | None:
+    home = os.environ.get("KERAS_HOME")
+    path = (Path(home) if home else Path.home() / ".keras") / "keras.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def start_keras(option: str | None = None) -> str:
+    """Import Keras on the chosen backend, quietly, with this project's defaults, and return the backend's name.
+
+    Raises as `chosen_backend` does, and where Keras already runs on another backend.
+    """
+    backend = chosen_backend(option)
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _quiet_stderr():
+        import keras
+
+    if keras.backend.backend() != backend:
+        raise MnistcnnError(
+            f"Keras already runs on {keras.backend.backend()} in this process: start a new one for {backend}"
+        )
+    # A user's keras.json changes the backend and nothing else.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
+    return backend
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep what the block writes to stderr from the terminal; show it after all where the block fails.
+
+    TensorFlow 2.21's libraries write about oneDNN and CUDA while they load, before any setting of theirs is read,
+    so only the file descriptor can be silenced.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            written.seek(0)
+            os.write(terminal, written.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def chosen_precision(precision: str, backend: str) -> str:
+    """Return "float32" or "bfloat16": what `auto` becomes here, or what was asked for.
+
+    `auto` takes bfloat16 where it is fast: on TensorFlow with a CPU that multiplies bfloat16.
+    """
+    if precision != "auto":
+        return precision
+    return "bfloat16" if backend == "tensorflow" and cpu_multiplies_bfloat16() else "float32"
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Tell whether this CPU has instructions for products of bfloat16, as far as Linux lists them."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return False
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def installed_versions(backend: str) -> dict[str, str]:
+    """Return the versions of mnistcnn, Python, Keras and the backend, without importing any of them."""
+    versions = {"mnistcnn": _version("mnistcnn"), "python": platform.python_version()}
+    return versions | {name: _version(name) for name in ("keras", backend)}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@dataclass
+class StopRequest:
+    """Whether the person, or the system, has asked the process to stop."""
+
+    signal_number: int | None = None
+
+    def __call__(self) -> bool:
+        """Tell whether a stop was asked for."""
+        return self.signal_number is not None
+
+    @property
+    def exit_status(self) -> int:
+        """The status a shell expects of a process that such a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + (self.signal_number or 0)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C or SIGTERM within the block into a request; the second ends the process at once."""
+    request = StopRequest()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def handle(signal_number: int, frame: FrameType | None) -> None:
+        request.signal_number = signal_number
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+
+    before = {each: signal.signal(each, handle) for each in signals}
+    try:
+        yield request
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,183 @@
+"""One training run, from a configuration and a dataset to a trained model."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import keras
+
+from mnistcnn.batches import training_batches
+from mnistcnn.callbacks import Checkpointing, GracefulStop, LastBatch, ProbabilityLogger
+from mnistcnn.checkpoint import (
+    Checkpoint,
+    model_variables,
+    read_latest_checkpoint,
+    restore_variables,
+    write_checkpoint,
+)
+from mnistcnn.config import TrainConfig
+from mnistcnn.datasets import Dataset
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.evaluation import evaluate, loss_and_accuracy
+from mnistcnn.metadata import ModelMetadata
+from mnistcnn.model import build_model, initial_weights, logits_model
+from mnistcnn.model_file import TrainedModel, save_model
+from mnistcnn.outputs import Outputs
+from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
+from mnistcnn.runtime import chosen_precision, installed_versions
+
+MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset,
+    *,
+    outputs: Outputs | None = None,
+    listeners: Sequence[Listener] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Train the network on a dataset's train split and measure it on its test split.
+
+    `listeners` are told of the start, of progress and of every record. With `outputs` the run keeps checkpoints,
+    goes on from the last one where they say so, and saves the model; without, nothing is written. Once
+    `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
+    Raises MnistcnnError where files cannot be read or written, or a checkpoint is of another run.
+    """
+    backend = keras.backend.backend()
+    precision = chosen_precision(config.precision, backend)
+    split = dataset.split("train")
+    model = _initial_model(config, precision)
+
+    # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
+    blank = Checkpoint(
+        step=0,
+        determinants={**config.determinants, "data": split.fingerprint},
+        exactness={"backend": backend, "precision": precision},
+        variables={},
+    )
+    start_step, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (0, ())
+    started = TrainingStarted(
+        config=config,
+        data=dataset.name,
+        train_images=len(split),
+        backend=backend,
+        precision=precision,
+        start_step=start_step,
+        notes=notes,
+    )
+    for listener in listeners:
+        listener(started)
+
+    def save(model: keras.Model, step: int) -> None:
+        if outputs is not None:
+            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=model_variables(model)))
+
+    metric = LastBatch(config.batch_size)
+    callbacks = [
+        ProbabilityLogger(metric, config.log_every, listeners),
+        Checkpointing(config.checkpoint_every, save),
+        GracefulStop(should_stop),
+    ]
+    began = time.perf_counter()
+    if start_step < config.steps:
+        _compile(model, config, backend, start_step, metric)
+        model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
+    seconds = time.perf_counter() - began
+
+    step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
+    trained, test = None, None
+    if step == config.steps:
+        trained, test = _measured(model, config, dataset, backend)
+        if outputs is not None:
+            save_model(trained, outputs.model)
+    return TrainingResult(
+        model=trained,
+        step=step,
+        steps=config.steps,
+        loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
+        test=test,
+        seconds=seconds,
+        steps_per_second=(step - start_step) / seconds,
+    )
+
+
+def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    """Return the optimizer that a configuration names."""
+    optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
+    return optimizers[config.optimizer](learning_rate=config.learning_rate)
+
+
+def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
+    """Return how many steps run between two looks from outside, at most 50.
+
+    Executions never cross a step that is logged, and so none that is checkpointed, wherever the run starts.
+    """
+    aligned = math.gcd(config.log_every or config.checkpoint_every or MAX_STEPS_PER_EXECUTION, start_step)
+    return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
+
+
+def _initial_model(config: TrainConfig, precision: str) -> keras.Model:
+    """Build the network down to its logits, with its first weights and an optimizer, as step 0 finds it."""
+    dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype))
+    model.set_weights(initial_weights(model, config.seed))
+    model.optimizer = make_optimizer(config)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: int, metric: LastBatch) -> None:
+    model.compile(
+        optimizer=model.optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=[metric],
+        # Keras runs one step an execution on PyTorch; XLA more than halves the rate of TensorFlow on a CPU.
+        steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
+        jit_compile=backend == "jax",
+    )
+
+
+def _resume(model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint) -> tuple[int, tuple[str, ...]]:
+    """Bring a model to its last checkpoint; return that step and what a person ought to know."""
+    checkpoint = read_latest_checkpoint(outputs.checkpoints)
+    if checkpoint is None:
+        return 0, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
+    differences = [
+        f"{name} was {checkpoint.determinants.get(name)!r} and is now {value!r}"
+        for name, value in run.determinants.items()
+        if checkpoint.determinants.get(name) != value
+    ]
+    if differences:
+        raise MnistcnnError(
+            f"{outputs.checkpoints} is of another run: {'; '.join(differences)}. "
+            "Resume with the options it was started with, or start anew with --force"
+        )
+    if checkpoint.step > config.steps:
+        raise MnistcnnError(
+            f"{outputs.checkpoints} is at step {checkpoint.step:,} already: resume with --steps of that or more, "
+            f"not {config.steps:,}"
+        )
+    restore_variables(model, checkpoint.variables)
+    changed = [
+        f"{name} was {checkpoint.exactness.get(name)} and is now {value}"
+        for name, value in run.exactness.items()
+        if checkpoint.exactness.get(name) != value
+    ]
+    if changed:
+        return checkpoint.step, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
+    return checkpoint.step, ()
+
+
+def _measured(
+    model: keras.Model, config: TrainConfig, dataset: Dataset, backend: str
+) -> tuple[TrainedModel, Evaluation]:
+    """Return the trained network in float32 and how well it reads the test split."""
+    network = build_model(dropout=config.dropout, seed=config.seed)
+    network.set_weights(model.get_weights())
+    metadata = ModelMetadata(
+        recipe=config.recipe, step=config.steps, data=dataset.name, versions=installed_versions(backend)
+    )
+    test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
+    return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test

@@ -1,0 +1,52 @@
+"""The order of the images, and what a batch is."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnistcnn.batches import batch_positions, epoch_permutation, training_batches
+from mnistcnn.config import TrainConfig
+from mnistcnn.datasets import Split
+
+
+def split_of(size: int) -> Split:
+    """Images whose first pixel is their position."""
+    images = np.zeros((size, 28, 28), np.uint8)
+    images[:, 0, 0] = np.arange(size)
+    return Split(images, (np.arange(size) % 10).astype(np.uint8))
+
+
+@given(size=st.integers(1, 50), batch_size=st.integers(1, 70), steps=st.integers(1, 250), data=st.data())
+@settings(deadline=None)
+def test_batches_are_the_epochs_permutations_laid_end_to_end(
+    size: int, batch_size: int, steps: int, data: st.DataObject
+) -> None:
+    """Whatever the sizes, and from whichever step one starts, step s takes [s·B, (s+1)·B) of them."""
+    start = data.draw(st.integers(0, steps - 1))
+    epochs = steps * batch_size // size + 1
+    endless = np.concatenate([epoch_permutation(size, 3, epoch) for epoch in range(epochs)])
+    expected = endless[start * batch_size : steps * batch_size].reshape(-1, batch_size)
+    got = np.concatenate(list(batch_positions(size, batch_size, 3, range(start, steps))))
+    assert np.array_equal(got, expected)
+
+
+def test_an_epoch_takes_every_image_once_in_an_order_of_its_own() -> None:
+    """Permutations depend on the seed and on the epoch, and are fixed for good."""
+    first = epoch_permutation(1000, 0, 0)
+    assert sorted(first) == list(range(1000))
+    assert not np.array_equal(first, epoch_permutation(1000, 0, 1))
+    assert not np.array_equal(first, epoch_permutation(1000, 1, 0))
+    assert epoch_permutation(10, 0, 0).tolist() == [3, 7, 6, 4, 1, 0, 2, 8, 5, 9]
+
+
+def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
+    """Inputs are float32 in [0, 1] with a channel, labels one-hot, and the last step ends the pipeline."""
+    config = TrainConfig(steps=7, batch_size=6, log_every=0, checkpoint_every=0)
+    batches = list(training_batches(split_of(20), config, start_step=4).as_numpy_iterator())
+    positions = np.concatenate(list(batch_positions(20, 6, 0, range(4, 7))))
+    assert len(batches) == 3
+    for (inputs, labels), expected in zip(batches, positions, strict=True):
+        assert inputs.shape == (6, 28, 28, 1)
+        assert inputs.dtype == labels.dtype == np.float32
+        assert np.array_equal(inputs[:, 0, 0, 0], (expected / 255).astype(np.float32))
+        assert np.array_equal(labels, np.eye(10, dtype=np.float32)[expected % 10])

@@ -1,0 +1,231 @@
+"""Where images come from: each source, its splits, and what is wrong with a bad one."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.datasets import Dataset, Split, load_dataset
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.idx import encode_idx
+
+RANDOM = np.random.RandomState(0)
+IMAGES, LABELS = RANDOM.randint(0, 256, (40, 28, 28), np.uint8), (np.arange(40) % 10).astype(np.uint8)
+TEST_IMAGES, TEST_LABELS = IMAGES[::-1][:7], LABELS[::-1][:7]
+
+
+def write_idx_folder(folder: Path, **changes: np.ndarray) -> Path:
+    """Write a folder of IDX files as MNIST's, with arrays of one's own in place of some."""
+    arrays = {
+        "train-images-idx3-ubyte": IMAGES,
+        "train-labels-idx1-ubyte": LABELS,
+        "t10k-images-idx3-ubyte": TEST_IMAGES,
+        "t10k-labels-idx1-ubyte": TEST_LABELS,
+    }
+    folder.mkdir(exist_ok=True)
+    for name, array in (arrays | {name.replace("_", "-"): array for name, array in changes.items()}).items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(encode_idx(array), 1))
+    return folder
+
+
+def write_class_folder(folder: Path, per_class: int) -> Path:
+    """Write pictures of 28×28 on black, each with its number in the first pixels, in folders named 0 to 9."""
+    for digit in range(10):
+        (folder / str(digit)).mkdir(parents=True)
+        for number in range(per_class):
+            image = np.zeros((28, 28), np.uint8)
+            image[10:18, 10:18] = 10 * digit + number + 1
+            Image.fromarray(image).save(folder / str(digit) / f"{number}.png")
+    return folder
+
+
+def assert_splits_are_the_tutorials(dataset: Dataset) -> None:
+    """The first tenth (of MNIST: 5,000) of the training images validates, the rest trains, the test set tests."""
+    train, validation, test = (dataset.split(name) for name in ("train", "validation", "test"))
+    assert np.array_equal(validation.images, IMAGES[:4])
+    assert np.array_equal(train.images, IMAGES[4:])
+    assert np.array_equal(train.labels, LABELS[4:])
+    assert np.array_equal(test.images, TEST_IMAGES)
+    assert np.array_equal(test.labels, TEST_LABELS)
+
+
+def test_a_folder_of_idx_files_is_a_dataset(tmp_path: Path) -> None:
+    """Named by its folder, split as the tutorial does."""
+    dataset = load_dataset(str(write_idx_folder(tmp_path / "mine")))
+    assert dataset.name == "mine"
+    assert_splits_are_the_tutorials(dataset)
+
+
+def test_an_npz_file_is_a_dataset(tmp_path: Path) -> None:
+    """Keras's four arrays, whatever whole-number type they have."""
+    path = tmp_path / "mnist.npz"
+    np.savez(path, x_train=IMAGES, y_train=LABELS.astype(np.int64), x_test=TEST_IMAGES, y_test=TEST_LABELS)
+    assert_splits_are_the_tutorials(load_dataset(str(path)))
+
+
+def test_class_folders_are_a_dataset(tmp_path: Path) -> None:
+    """All of it is measured by default; a seeded tenth validates and another tests, the rest trains."""
+    dataset = load_dataset(str(write_class_folder(tmp_path / "pictures", 4)))
+    assert dataset.default_split == "all"
+    everything = dataset.split("all")
+    assert everything.labels.tolist() == sorted([*range(10)] * 4)
+    assert everything.images[:, 14, 14].tolist() == [10 * digit + n + 1 for digit in range(10) for n in range(4)]
+    parts = [dataset.split(name) for name in ("train", "validation", "test")]
+    assert [len(part) for part in parts] == [32, 4, 4]
+    seen = np.concatenate([part.images[:, 14, 14] for part in parts])
+    assert sorted(seen) == sorted(everything.images[:, 14, 14])
+    assert np.array_equal(parts[0].images, load_dataset(str(tmp_path / "pictures")).split("train").images)
+
+
+def test_train_and_test_folders_are_honoured(tmp_path: Path) -> None:
+    """With a test folder of its own, nothing is held out for testing."""
+    write_class_folder(tmp_path / "train", 2)
+    write_class_folder(tmp_path / "test", 1)
+    dataset = load_dataset(str(tmp_path))
+    assert [len(dataset.split(name)) for name in ("train", "validation", "test")] == [18, 2, 10]
+    assert dataset.default_split == "test"
+
+
+def test_the_bundled_digits_look_as_mnist_draws_digits() -> None:
+    """1,797 images, each within a 20×20 box, centred by mass to a pixel, split as stated."""
+    dataset = load_dataset("digits")
+    splits = [dataset.split(name) for name in ("train", "validation", "test")]
+    assert [len(split) for split in splits] == [1257, 180, 360]
+    images = np.concatenate([split.images for split in splits])
+    for axis in (1, 2):
+        used = np.asarray(images.any(axis=axis))
+        extent = 28 - used.argmax(axis=1) - used[:, ::-1].argmax(axis=1)
+        assert extent.max() <= 20
+    mass = images.sum(axis=(1, 2), dtype=float)
+    centre = (images.sum(axis=2) @ np.arange(28)) / mass, (images.sum(axis=1) @ np.arange(28)) / mass
+    assert np.abs(np.array(centre) - 13.5).max() <= 0.51
+    assert np.bincount(np.concatenate([split.labels for split in splits])).min() >= 174
+
+
+@pytest.mark.mnist
+def test_real_mnist_is_split_as_in_the_tutorial(mnist_path: str) -> None:
+    """55,000 train, the first 5,000 validate, 10,000 test."""
+    dataset = load_dataset(mnist_path)
+    assert [len(dataset.split(name)) for name in ("train", "validation", "test")] == [55_000, 5_000, 10_000]
+    assert dataset.split("validation").labels[:5].tolist() == [5, 0, 4, 1, 9]
+
+
+@pytest.mark.mnist
+@pytest.mark.parametrize("form", ["npz", "idx"])
+def test_mnist_comes_from_kerass_cache_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_path: str, form: str
+) -> None:
+    """Keras's own mnist.npz, or what this program downloaded before, is found under KERAS_HOME and verified."""
+    datasets = tmp_path / "datasets"
+    datasets.mkdir()
+    if form == "idx":
+        (datasets / "mnist").symlink_to(Path(mnist_path).resolve())
+    else:
+        real = load_dataset(mnist_path)
+        train, validation, test = (real.split(name) for name in ("train", "validation", "test"))
+        np.savez(
+            datasets / "mnist.npz",
+            x_train=np.concatenate([validation.images, train.images]),
+            y_train=np.concatenate([validation.labels, train.labels]),
+            x_test=test.images,
+            y_test=test.labels,
+        )
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    dataset = load_dataset("mnist")
+    assert (dataset.name, dataset.notice) == ("mnist", None)
+    assert len(dataset.split("train")) == 55_000
+
+
+def test_a_cached_file_with_other_content_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the cache is verified, and the message says what to do."""
+    (tmp_path / "datasets").mkdir()
+    path = tmp_path / "datasets" / "mnist.npz"
+    np.savez(path, x_train=IMAGES, y_train=LABELS, x_test=TEST_IMAGES, y_test=TEST_LABELS)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(MnistcnnError, match="does not hold MNIST's t10k-images-idx3-ubyte: delete it, and run this"):
+        load_dataset("mnist").split("test")
+
+
+def test_equal_content_has_an_equal_fingerprint() -> None:
+    """It depends on images, labels and their order, and on nothing else."""
+    split = Split(IMAGES, LABELS)
+    assert split.fingerprint == Split(IMAGES.copy(), LABELS.copy()).fingerprint
+    assert split.fingerprint != split[::-1].fingerprint
+    assert split.fingerprint != Split(IMAGES, np.roll(LABELS, 1)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_labels_idx1_ubyte": LABELS[:-1]}, r"\(train\): 40 images but 39 labels; do the two files belong"),
+        ({"train_labels_idx1_ubyte": LABELS + 5}, r"\(train\): label 14 at position 9; expected labels from 0 to 9"),
+        ({"train_images_idx3_ubyte": IMAGES[:, :20]}, r"expected images \(N, 28, 28\) and labels \(N,\), got \(40, 20"),
+        ({"train_images_idx3_ubyte": LABELS}, r"holds labels \(1 dimension\): expected images \(3 dimensions\)"),
+        ({"train_images_idx3_ubyte": IMAGES[:0], "train_labels_idx1_ubyte": LABELS[:0]}, "train split .* no images"),
+    ],
+)
+def test_idx_files_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:
+    """The error says which files, what was received, and what was expected."""
+    dataset = load_dataset(str(write_idx_folder(tmp_path / "d", **changes)))
+    with pytest.raises(MnistcnnError, match=message):
+        dataset.split("train")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "has no array x_train: expected x_train, y_train, x_test and y_test"),
+        ({"x_train": np.array([{}], dtype=object)}, "cannot be read as an .npz file of plain arrays: Object arrays"),
+        ({"x_train": IMAGES / 255.0}, "x_train holds float64 values; expected whole numbers from 0 to 255"),
+        ({"x_train": IMAGES.astype(int) - 1}, "x_train holds int64 values; expected whole numbers from 0 to 255"),
+    ],
+)
+def test_npz_files_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    """A missing array, a pickled object and values out of range are named; nothing is ever unpickled."""
+    path = tmp_path / "d.npz"
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    with pytest.raises(MnistcnnError, match=message):
+        load_dataset(str(path)).split("train")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever the bytes are, the error is one line that names the file."""
+    path = tmp_path / "d.npz"
+    path.write_bytes(content)
+    with pytest.raises(MnistcnnError, match=r"d\.npz"):
+        load_dataset(str(path)).split("train")
+
+
+def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
+    """An empty folder and a missing path say what is expected."""
+    with pytest.raises(MnistcnnError, match="is no dataset: expected IDX files .* or folders of pictures named 0 to 9"):
+        load_dataset(str(tmp_path))
+    with pytest.raises(MnistcnnError, match="no such file or folder; give mnist, digits, or a path that exists"):
+        load_dataset(str(tmp_path / "nowhere"))
+
+
+def test_class_folders_without_pictures_are_refused(tmp_path: Path) -> None:
+    """Folders alone are no dataset."""
+    (tmp_path / "3").mkdir()
+    with pytest.raises(MnistcnnError, match="holds no pictures: expected some in its folders 0 to 9"):
+        load_dataset(str(tmp_path)).split("all")
+
+
+def test_an_unknown_split_is_a_usage_error() -> None:
+    """The message lists those there are."""
+    with pytest.raises(UsageError, match="--split must be one of train, validation, test; received 'tset'"):
+        load_dataset("digits").split("tset")
+
+
+def test_an_unreadable_folder_is_refused(tmp_path: Path) -> None:
+    """A folder that may not be listed is named with the system's reason."""
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    write_class_folder(tmp_path / "pictures", 1)
+    (tmp_path / "pictures" / "3").chmod(0)
+    with pytest.raises(MnistcnnError, match="3 cannot be listed: Permission denied"):
+        load_dataset(str(tmp_path / "pictures")).split("all")

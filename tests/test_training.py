@@ -1,0 +1,299 @@
+"""A run: what it logs, what it computes, and how it goes on after a stop."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+
+from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkpoint, write_checkpoint
+from mnistcnn.config import TrainConfig
+from mnistcnn.datasets import load_dataset
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.model_file import load_model
+from mnistcnn.outputs import Outputs
+from mnistcnn.results import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
+from mnistcnn.training import steps_per_execution, train
+
+DIGITS = load_dataset("digits")
+
+
+class Events(list[TrainingEvent]):
+    """A listener that keeps what it is told."""
+
+    __call__ = list.append
+
+    @property
+    def records(self) -> list[TrainingRecord]:
+        """The records among the events."""
+        return [event for event in self if isinstance(event, TrainingRecord)]
+
+
+def short_config(steps: int, **changes: object) -> TrainConfig:
+    """A run of small batches that takes a second or two."""
+    settings = {"batch_size": 8, "log_every": 5, "checkpoint_every": 10, "precision": "float32", "seed": 3}
+    return TrainConfig(**{"steps": steps} | settings | changes)  # type: ignore[arg-type]
+
+
+def weights_hash(result: TrainingResult) -> str:
+    """One hash of all the weights that a run ended with."""
+    return hashlib.sha256(b"".join(weight.tobytes() for weight in result.model.model.get_weights())).hexdigest()
+
+
+LOGGED_STEP = """
+import json
+from pathlib import Path
+import keras, numpy as np
+from mnistcnn.batches import training_batches
+from mnistcnn.checkpoint import read_latest_checkpoint, restore_variables
+from mnistcnn.config import TrainConfig
+from mnistcnn.datasets import load_dataset
+from mnistcnn.outputs import Outputs
+from mnistcnn.results import TrainingRecord
+from mnistcnn.training import _initial_model, train
+
+digits, records = load_dataset("digits"), []
+def config(steps):
+    return TrainConfig(steps=steps, batch_size=10, precision="float32", learning_rate=0.01, seed=5)
+
+Path("m.keras.checkpoint").mkdir()
+train(config(49), digits, outputs=Outputs(model=Path("m.keras")))
+train(config(50), digits, listeners=[lambda event: records.append(event)])
+[record] = [record for record in records if isinstance(record, TrainingRecord)]
+
+model = _initial_model(config(50), "float32")
+restore_variables(model, read_latest_checkpoint(Path("m.keras.checkpoint")).variables)
+[(inputs, labels)] = training_batches(digits.split("train"), config(50), start_step=49).as_numpy_iterator()
+logits = model(inputs, training=True)
+probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+still = keras.ops.convert_to_numpy(keras.ops.softmax(model(inputs, training=False)))
+loss = keras.losses.CategoricalCrossentropy(from_logits=True)(labels, logits)
+print(json.dumps({
+    "step": record.step,
+    "difference": float(np.abs(probabilities - record.probabilities).max()),
+    "difference_without_dropout": float(np.abs(still - record.probabilities).max()),
+    "loss_difference": abs(float(keras.ops.convert_to_numpy(loss)) - record.loss),
+    "labels_equal": bool((labels.argmax(axis=1) == record.labels).all()),
+    "accuracy_equal": record.accuracy == float((probabilities.argmax(axis=1) == labels.argmax(axis=1)).mean()),
+    "backend": keras.backend.backend(),
+}))
+"""
+
+
+def test_the_logged_probabilities_are_those_of_the_training_step(python: Run, backend: str) -> None:
+    """Step 50 logs, to 1e-5, a forward pass in training mode with step 49's weights, its batch and dropout seed."""
+    found = json.loads(python(LOGGED_STEP, backend).stdout)
+    assert found["backend"] == backend
+    assert found["step"] == 50
+    assert found["difference"] < 1e-5
+    assert found["difference_without_dropout"] > 1e-3
+    assert found["loss_difference"] < 1e-5
+    assert found["labels_equal"]
+    assert found["accuracy_equal"]
+
+
+def test_records_come_at_their_steps_and_are_whole() -> None:
+    """Every fifth step is logged with labels (8,) and probabilities (8, 10) that add up to one."""
+    events = Events()
+    train(short_config(12), DIGITS, listeners=[events])
+    assert [record.step for record in events.records] == [5, 10]
+    for record in events.records:
+        assert len(record.labels) == 8
+        assert np.shape(record.probabilities) == (8, 10)
+        np.testing.assert_allclose(np.sum(record.probabilities, axis=1), 1, atol=1e-6)
+        hits = np.argmax(record.probabilities, axis=1) == record.labels
+        assert record.accuracy == hits.mean()
+        chosen = np.array(record.probabilities)[np.arange(8), record.labels]
+        assert record.loss == pytest.approx(-np.log(chosen).mean(), rel=1e-5)
+        assert record.steps_per_second > 0
+    assert isinstance(events[0], TrainingStarted)
+    assert [event.step for event in events if isinstance(event, TrainingProgress)] == [5, 10, 12]
+
+
+def test_the_last_loss_and_the_test_split_are_reported() -> None:
+    """The final loss is the last batch's, logged or not; the test split is measured whole."""
+    events = Events()
+    result = train(short_config(10), DIGITS, listeners=[events])
+    silent = train(short_config(10, log_every=0), DIGITS)
+    assert result.loss == silent.loss == events.records[-1].loss
+    assert result.test is not None
+    assert (result.test.images, result.test.split, result.test.data) == (360, "test", "digits")
+    assert (result.step, result.steps) == (10, 10)
+
+
+def test_a_run_is_a_function_of_its_seed() -> None:
+    """The same seed ends with the same bytes however the steps are grouped; another seed with others."""
+    results = [
+        train(short_config(20), DIGITS),
+        train(short_config(20, log_every=10), DIGITS),
+        train(short_config(20, log_every=0, checkpoint_every=0), DIGITS),
+        train(short_config(20, seed=4), DIGITS),
+    ]
+    hashes = [weights_hash(result) for result in results]
+    assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, precision: str) -> None:
+    """Stopped at a checkpoint and resumed, across an epoch, a run ends with the bytes of one that never stopped."""
+    config = short_config(40, optimizer=optimizer, precision=precision, batch_size=50)
+    straight = Events()
+    expected = train(config, DIGITS, listeners=[straight])
+
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    before, after = Events(), Events()
+    stopped = train(config, DIGITS, outputs=outputs, listeners=[before], should_stop=lambda: len(before.records) == 4)
+    assert (stopped.model, stopped.step) == (None, 20)
+    assert not outputs.model.exists()
+
+    resumed = train(config, DIGITS, outputs=outputs, listeners=[after])
+    assert isinstance(after[0], TrainingStarted)
+    assert after[0].start_step == 20
+    assert weights_hash(resumed) == weights_hash(expected)
+    losses = [(record.step, record.loss, record.probabilities) for record in before.records + after.records]
+    assert losses == [(record.step, record.loss, record.probabilities) for record in straight.records]
+    saved = load_model(outputs.model).model.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(saved, expected.model.model.get_weights(), strict=True))
+
+
+def test_a_finished_run_is_extended(tmp_path: Path) -> None:
+    """`--resume` with more steps ends where a longer run would have ended."""
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    train(short_config(13), DIGITS, outputs=outputs)
+    extended = train(short_config(20), DIGITS, outputs=outputs)
+    assert weights_hash(extended) == weights_hash(train(short_config(20), DIGITS))
+    assert load_model(outputs.model).metadata.step == 20
+
+
+def test_resuming_a_finished_run_trains_no_step(tmp_path: Path) -> None:
+    """It measures and saves the model again, and has no last loss."""
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    first = train(short_config(10), DIGITS, outputs=outputs)
+    again = train(short_config(10), DIGITS, outputs=outputs)
+    assert (again.loss, again.step) == (None, 10)
+    assert weights_hash(again) == weights_hash(first)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    """The differences are named, and the ways out."""
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    train(short_config(10), DIGITS, outputs=outputs)
+    with pytest.raises(MnistcnnError) as raised:
+        train(short_config(20, learning_rate=0.5, dropout=0.1), DIGITS, outputs=outputs)
+    assert str(raised.value) == (
+        f"{outputs.checkpoints} is of another run: learning_rate was 0.001 and is now 0.5; "
+        "dropout was 0.4 and is now 0.1. Resume with the options it was started with, or start anew with --force"
+    )
+    with pytest.raises(MnistcnnError, match="is at step 10 already: resume with --steps of that or more, not 5"):
+        train(short_config(5), DIGITS, outputs=outputs)
+
+
+def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+    """The run starts at step 0, with a note."""
+    events = Events()
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    train(short_config(5), DIGITS, outputs=outputs, listeners=[events])
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].notes == (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
+
+
+def test_a_change_of_precision_is_told(tmp_path: Path) -> None:
+    """The run goes on, and says that it is no longer bit-exact."""
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    train(short_config(10), DIGITS, outputs=outputs)
+    events = Events()
+    train(short_config(15, precision="bfloat16"), DIGITS, outputs=outputs, listeners=[events])
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].notes == ("precision was float32 and is now bfloat16: the run goes on, but no longer bit for bit",)
+
+
+def test_the_last_two_checkpoints_are_kept_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
+    """A newest file that lost its end leaves the one before it."""
+    for step in (10, 20, 30):
+        checkpoint = Checkpoint(step=step, determinants={"a": 1}, exactness={}, variables={"v.0": np.arange(step)})
+        write_checkpoint(tmp_path, checkpoint)
+    older, newest = checkpoint_files(tmp_path)
+    assert (older.name, newest.name) == ("step-000000020.npz", "step-000000030.npz")
+    latest = read_latest_checkpoint(tmp_path)
+    assert latest is not None
+    assert latest.step == 30
+    assert latest.variables["v.0"].tolist() == list(range(30))
+
+    content = newest.read_bytes()
+    newest.write_bytes(content[:-40])
+    latest = read_latest_checkpoint(tmp_path)
+    assert latest is not None
+    assert latest.step == 20
+
+    flipped = bytearray(content)
+    flipped[200] ^= 1  # a bit in an array: its CRC-32 no longer fits
+    newest.write_bytes(flipped)
+    latest = read_latest_checkpoint(tmp_path)
+    assert latest is not None
+    assert latest.step == 20
+
+    older.write_bytes(b"")
+    with pytest.raises(MnistcnnError, match="every checkpoint in .* is damaged: start anew with --force"):
+        read_latest_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("log_every", "checkpoint_every", "start_step", "expected"),
+    [
+        (50, 1000, 0, 50),
+        (20, 1000, 0, 20),
+        (70, 0, 0, 35),
+        (1000, 1000, 0, 50),
+        (97, 97, 0, 1),
+        (0, 0, 0, 50),
+        (50, 1000, 130, 10),
+        (50, 1000, 20, 10),
+        (0, 30, 0, 30),
+        (0, 0, 7, 1),
+    ],
+)
+def test_executions_never_cross_a_logged_step(
+    log_every: int, checkpoint_every: int, start_step: int, expected: int
+) -> None:
+    """They are the largest of at most 50 steps that fit, wherever the run starts."""
+    config = TrainConfig(log_every=log_every, checkpoint_every=checkpoint_every)
+    assert steps_per_execution(config, start_step) == expected
+
+
+def test_a_listener_that_fails_ends_the_run(tmp_path: Path) -> None:
+    """An error a listener raises, of a full disk say, reaches the caller as it is."""
+
+    def fail(event: TrainingEvent) -> None:
+        if isinstance(event, TrainingRecord):
+            raise MnistcnnError("the disk is full")
+
+    listeners: list[Listener] = [fail]
+    with pytest.raises(MnistcnnError, match="the disk is full"):
+        train(short_config(10), DIGITS, listeners=listeners)
+
+
+SAME_START = """
+import hashlib
+from mnistcnn.config import TrainConfig
+from mnistcnn.training import _initial_model
+model = _initial_model(TrainConfig(seed=9), "float32")
+print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
+"""
+
+
+def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, backend: str) -> None:
+    """Bit for bit those of this process's backend."""
+    from mnistcnn.training import _initial_model
+
+    model = _initial_model(TrainConfig(seed=9), "float32")
+    expected = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
+    assert python(SAME_START, backend).stdout.strip() == expected
