@@ -1,0 +1,347 @@
+"""The command line as people use it: real processes, whole outputs, exit statuses."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import BACKENDS, Run
+from PIL import Image
+
+from mnistcnn import __version__
+
+SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of a short run on the bundled digits; tests only read it."""
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "mnistcnn.keras"
+
+
+def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
+    """Draw a 1: a vertical stroke."""
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 12:16] = 255
+    Image.fromarray(image if light_on_dark else 255 - image).save(path)
+    return path
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"], ["predict", "--help"]])
+def test_help_needs_no_heavy_module(python: Run, arguments: list[str]) -> None:
+    """Help answers at once because Keras, NumPy, Pillow and their like stay out."""
+    program = f"""
+import sys
+from mnistcnn.cli import app
+try:
+    app({arguments!r})
+except SystemExit as end:
+    assert end.code == 0
+heavy = {{"h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
+print("HEAVY", sorted(heavy & set(sys.modules)))
+"""
+    output = python(program).stdout
+    assert output.endswith("HEAVY []\n")
+    assert "Usage:" in output
+
+
+def test_versions_are_printed_without_importing_anything(mnistcnn: Run) -> None:
+    """mnistcnn, Python, Keras and the backend that would be used, a line each."""
+    done = mnistcnn("--version")
+    assert done.returncode == 0
+    names, versions = zip(*(line.split() for line in done.stdout.splitlines()), strict=True)
+    assert names == ("mnistcnn", "python", "keras", "tensorflow")
+    assert versions[0] == __version__
+    assert all(re.fullmatch(r"\d+\.\d+.*", version) for version in versions)
+
+
+def test_completion_is_offered(mnistcnn: Run, environment: dict[str, str]) -> None:
+    """The shell's completion script names the program."""
+    script = mnistcnn("--show-completion", env=environment | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
+    done = mnistcnn("--show-completion", "bash") if script.returncode else script
+    assert "complete" in done.stdout
+
+
+def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: Run, tmp_path: Path) -> None:
+    """Piped, each record is one plain line of at most 80 columns; the files are those that were promised."""
+    done = mnistcnn("train", *SHORT, "--log-file", "log.jsonl")
+    assert done.returncode == 0, done.stderr
+    summary = done.stdout.splitlines()
+    assert re.fullmatch(r"trained to step 20 in 0 min \d\d s, [\d.]+ steps/s", summary[0])
+    assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
+    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[2])
+    assert summary[3:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
+
+    shown = done.stderr.splitlines()
+    assert re.fullmatch(r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow, b?float\d\d", shown[0])
+    assert shown[1].split() == ["step", "loss", "acc", "step/s", "digit", *"0123456789", "%"]
+    assert [line.split()[0] for line in shown[2:]] == ["10", "20"]
+    assert max(map(len, shown[1:])) <= 80
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\r" not in done.stdout + done.stderr
+
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    fields = ["step", "loss", "accuracy", "steps_per_second", "labels", "probabilities"]
+    assert [list(record) for record in records] == [fields, fields]
+    assert np.shape(records[0]["probabilities"]) == (20, 10)
+    for line, record in zip(shown[2:], records, strict=True):
+        percents = [round(100 * p) for p in record["probabilities"][0]]
+        assert [int(cell) for cell in line.split()[5:]] == percents
+        assert line.split()[4] == f"{record['labels'][0]}→{int(np.argmax(record['probabilities'][0]))}"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "keras-home") == [
+        "log.jsonl",
+        "mnistcnn.keras",
+        "mnistcnn.keras.checkpoint",
+    ]
+
+
+def test_quiet_training_shows_the_result_alone(mnistcnn: Run) -> None:
+    """With -q, stderr stays empty."""
+    done = mnistcnn("train", *SHORT, "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("trained to step 20 ")
+
+
+def test_without_a_network_training_goes_on_with_the_bundled_digits(mnistcnn: Run) -> None:
+    """A warning that cannot be missed, and a result that says which data it stands on."""
+    done = mnistcnn("train", "--steps", "5", "--batch-size", "5", "--log-every", "5", "--checkpoint-every", "0")
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" in done.stderr.splitlines()[0]
+    assert "Going on with the 1,797 bundled UCI digits instead of MNIST." in done.stderr.splitlines()[0]
+    assert "digits, 360 images of the test split" in done.stdout
+    evaluated = mnistcnn("evaluate")
+    assert "WARNING" in evaluated.stderr
+    assert "digits, 360 images of the test split" in evaluated.stdout
+
+
+def test_mnist_asked_for_in_words_is_not_replaced(mnistcnn: Run, tmp_path: Path) -> None:
+    """`--data mnist` without a network is an error, before anything is written."""
+    done = mnistcnn("train", "--data", "mnist")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"error: MNIST could not be downloaded \(.*\): check the network, or pass --data .*\n", done.stderr
+    )
+    assert not any(tmp_path.glob("mnistcnn*"))
+
+
+def test_evaluate_says_how_well_and_of_what(mnistcnn: Run, trained: Path) -> None:
+    """Loss and accuracy on the whole split, the step and the recipe."""
+    done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d\d\.\d\d %", lines[0])
+    assert lines[1] == "trained for 300 steps with the tutorial recipe"
+
+
+def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
+    """The stable fields, and nothing else on stdout."""
+    done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits", "--split", "validation", "--json")
+    found = json.loads(done.stdout)
+    assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
+    assert found | {"loss": 0, "accuracy": 0} == {
+        "loss": 0,
+        "accuracy": 0,
+        "step": 300,
+        "recipe": "tutorial",
+        "data": "digits",
+        "split": "validation",
+        "images": 180,
+    }
+    assert done.stderr == ""
+
+
+def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, backend: str) -> None:
+    """One file, one accuracy, whatever computes it."""
+    arguments = ("evaluate", "-m", str(trained), "--data", "digits", "--json")
+    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (backend, "tensorflow"))
+    assert found["accuracy"] == reference["accuracy"]
+    assert found["loss"] == pytest.approx(reference["loss"], abs=1e-5)
+
+
+def test_predict_prints_a_line_for_each_picture(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """Files, folders in natural order, and globs; the digit, its probability and the runners-up as bars."""
+    (tmp_path / "folder").mkdir()
+    for name in ("one.png", "folder/10.png", "folder/9.png", "folder/notes.txt"):
+        if name.endswith("png"):
+            write_digit(tmp_path / name)
+        else:
+            (tmp_path / name).write_text("no picture")
+    done = mnistcnn("predict", "one.png", "folder", "fold*/1*.png", "-m", str(trained))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["one.png", "folder/9.png", "folder/10.png", "folder/10.png"]
+    assert all(re.fullmatch(r"\S+ +1 [█▉-▏]+ +\d+\.\d %(  \d [█▉-▏ ]{4} +\d+\.\d %){2}", line) for line in lines)
+
+
+def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """jsonl and csv carry the same stable fields, and nothing else stands on stdout."""
+    write_digit(tmp_path / "dark.png")
+    write_digit(tmp_path / "light.png", light_on_dark=False)
+    fields = ["file", "digit", "probability", "probabilities", "sure", "error"]
+    as_json = mnistcnn("predict", "dark.png", "light.png", "nowhere.png", "--format", "jsonl", "-m", str(trained))
+    records = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert as_json.returncode == 1
+    assert [list(record) for record in records] == [fields] * 3
+    assert [record["digit"] for record in records] == [1, 1, None]
+    assert records[0]["probability"] == max(records[0]["probabilities"])
+    assert len(records[0]["probabilities"]) == 10
+    assert records[2]["error"] == "nowhere.png: no such file"
+
+    as_csv = mnistcnn("predict", "dark.png", "nowhere.png", "--format", "csv", "-m", str(trained))
+    rows = list(csv.DictReader(io.StringIO(as_csv.stdout)))
+    assert [list(row) for row in rows] == [fields] * 2
+    assert [row["digit"] for row in rows] == ["1", ""]
+    assert [float(p) for p in rows[0]["probabilities"].split()] == records[0]["probabilities"]
+
+
+def test_predict_reads_standard_input(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """`-` is a picture that comes through a pipe."""
+    with write_digit(tmp_path / "one.png").open("rb") as picture:
+        done = mnistcnn("predict", "-", "-m", str(trained), stdin=picture)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["-", "1"]
+
+
+def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """Without colour, 14 rows of 28 shades; a stroke is where it was drawn."""
+    write_digit(tmp_path / "one.png")
+    rows = mnistcnn("predict", "one.png", "--show", "-m", str(trained)).stdout.splitlines()[1:]
+    assert len(rows) == 14
+    assert [row.rstrip() for row in rows] == [""] * 2 + [" " * 12 + "████"] * 10 + [""] * 2
+
+
+def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """Good pictures are printed, each bad one is a line on stderr, and the exit status is 1."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no picture")
+    Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
+    write_digit(tmp_path / "one.png")
+    bad = ["text.png", "empty", "*.gif", "blank.png", "nowhere.png"]
+    done = mnistcnn("predict", *bad, "one.png", "-m", str(trained))
+    assert done.returncode == 1
+    assert done.stdout.split()[:2] == ["one.png", "1"]
+    assert done.stderr.splitlines() == [
+        "error: text.png is no picture that can be read; expected PNG, JPEG, or the like",
+        "error: empty holds no pictures: expected PNG, JPEG, or the like",
+        "error: *.gif matches no file: check the pattern",
+        "error: blank.png: no digit found: the picture is all of one shade",
+        "error: nowhere.png: no such file",
+    ]
+
+
+def test_a_reader_that_leaves_ends_predict_quietly(trained: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """`predict … | head` says nothing about its broken pipe."""
+    write_digit(tmp_path / "one.png")
+    many = " ".join(["one.png"] * 3000)
+    command = f"{sys.executable} -m mnistcnn predict {many} -m {trained} | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["evaluate"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`, or name another with"),
+        (["predict", "x.png"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`"),
+        (["evaluate", "-m", "text.keras"], 1, "text.keras is a text file, not a model; name a .keras file"),
+        (["evaluate", "--data", "nowhere"], 1, "--data nowhere: no such file or folder; give mnist, digits, or a path"),
+        (["evaluate", "--data", "empty"], 1, "empty is no dataset: expected IDX files"),
+        (["train", "-m", "nowhere/m.keras"], 1, "the folder nowhere does not exist: make it, or name another place"),
+        (["train", "-m", "folder.keras"], 1, "folder.keras is a folder: name a file in it, such as folder.keras/mnist"),
+        (["train", "-m", "model.h5"], 2, "--model must name a .keras file; received 'model.h5'"),
+        (["train", "--steps", "0"], 2, "--steps must be a whole number from 1 on; received 0"),
+        (["train", "--learning-rate", "nan"], 2, "--learning-rate must be a finite number above 0; received nan"),
+        (["train", "--dropout", "1"], 2, "--dropout must be a rate from 0 up to, not including, 1; received 1.0"),
+        (["train", "--optimizer", "lion"], 2, "--optimizer must be one of sgd, adam; received 'lion'"),
+        (["train", "--recipe", "secret"], 2, "--recipe must be one of tutorial"),
+        (["train", "--precision", "int8"], 2, "--precision must be one of auto, float32, bfloat16; received 'int8'"),
+        (["train", "--log-every", "30"], 2, "--checkpoint-every must be a multiple of --log-every, which is 30;"),
+        (["train", "--data", "digits", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),
+        (["evaluate", "--data", "digits", "--split", "tset"], 2, "--split must be one of train, validation, test;"),
+    ],
+)
+def test_what_the_user_can_fix_is_one_line(
+    mnistcnn: Run, trained: Path, tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
+    """What was wrong, what was received, how to put it right; nothing half written is left."""
+    (tmp_path / "text.keras").write_text("not a model")
+    (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "empty").mkdir()
+    if "--split" in arguments:
+        shutil.copy(trained, tmp_path / "mnistcnn.keras")
+    before = sorted(tmp_path.iterdir())
+    if "--data" not in arguments:
+        arguments = [*arguments, *(["--data", "digits"] if arguments[0] != "predict" else [])]
+    done = mnistcnn(*arguments)
+    assert done.returncode == status
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: {message}")
+    assert [path for path in sorted(tmp_path.iterdir()) if path.name != "keras-home"] == before
+
+
+def test_a_model_of_another_network_is_refused(mnistcnn: Run, python: Run) -> None:
+    """An honest `.keras` file of another network is told what this program expects."""
+    python("import keras; keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save('other.keras')")
+    done = mnistcnn("evaluate", "-m", "other.keras", "--data", "digits")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: other.keras is another network: ")
+    assert line.endswith("mnistcnn reads only the tutorial's network, as `mnistcnn train` saves it")
+
+
+def test_a_backend_that_is_not_installed_names_its_extra(mnistcnn: Run) -> None:
+    """The message is the command that installs it."""
+    from importlib.util import find_spec
+
+    absent = [backend for backend in BACKENDS if find_spec(backend) is None]
+    if not absent:
+        pytest.skip("every backend is installed")
+    done = mnistcnn("evaluate", "--data", "digits", "--backend", absent[0])
+    assert done.returncode == 1
+    assert done.stderr == f"error: the backend {absent[0]} is not installed: pip install 'mnistcnn[{absent[0]}]'\n"
+
+
+def test_nothing_that_exists_is_replaced_without_force(mnistcnn: Run, tmp_path: Path) -> None:
+    """A model, a log, an unfinished run's checkpoint: each names the ways out, and --force replaces them."""
+    train = ("train", *SHORT, "-q")
+    (tmp_path / "log.jsonl").write_text("mine\n")
+    log = mnistcnn(*train, "--log-file", "log.jsonl")
+    assert log.returncode == 1
+    assert log.stderr == (
+        "error: log.jsonl already exists: replace it with --force, or choose another name with --log-file\n"
+    )
+    assert (tmp_path / "log.jsonl").read_text() == "mine\n"
+
+    assert mnistcnn(*train).returncode == 0
+    content = (tmp_path / "mnistcnn.keras").read_bytes()
+    model = mnistcnn(*train)
+    assert model.returncode == 1
+    assert model.stderr == (
+        "error: mnistcnn.keras already exists: continue its run with --resume, replace it with --force, "
+        "or choose another name with --model\n"
+    )
+    assert (tmp_path / "mnistcnn.keras").read_bytes() == content
+
+    (tmp_path / "mnistcnn.keras").unlink()
+    unfinished = mnistcnn(*train)
+    assert unfinished.returncode == 1
+    assert unfinished.stderr == (
+        "error: mnistcnn.keras.checkpoint holds an unfinished run: continue it with --resume, start anew with "
+        "--force, or choose another name with --model\n"
+    )
+    forced = mnistcnn(*train, "--seed", "1", "--force")
+    assert forced.returncode == 0, forced.stderr
+    assert (tmp_path / "mnistcnn.keras").read_bytes() != content
