@@ -109,7 +109,7 @@ def _check_config(path: Path, data: bytes, model: keras.Model) -> None:
         for (what, ours), (_, theirs) in zip(_facts(json.loads(model.to_json())), _facts(config), strict=True):
             if theirs != ours:
                 raise MnistcnnError(f"{path} is another network: {what} is {shown(theirs)}, not {shown(ours)}; {_ONLY}")
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
         raise MnistcnnError(f"{path} is no network that Keras saved: its config.json is malformed; {_ONLY}") from error
 
 

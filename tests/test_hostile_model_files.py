@@ -211,6 +211,14 @@ def initializer(members: Members, place: Place) -> Members:
     return members | {"config.json": json.dumps(config).encode()}
 
 
+def nested_class(depth: int) -> Attack:
+    """Nest a class name as deep as the parser may just allow and printing the name may not."""
+    return lambda members, _: (
+        members
+        | {"config.json": b'{"registered_name": ' + b"[" * depth + b"]" * depth + b', "class_name": 1, "module": ""}'}
+    )
+
+
 def json_text(member: str, data: bytes) -> Attack:
     """Replace a JSON member."""
     return lambda members, _: members | {member: data}
@@ -415,6 +423,10 @@ ATTACKS: dict[str, tuple[Attack, str, str]] = {
     "registered-name-only": (registered_name_only, "is 'canary_module>Dropout', not 'keras.Dropout'", ""),
     "code-in-ignored-places": (initializer, "", ""),
     "config-deeply-nested": (json_text("config.json", b"[" * 200_000), "not JSON (nested too deep)", ""),
+    **{
+        f"class-nested-{depth}": (nested_class(depth), "mnistcnn reads only the tutorial's network", "")
+        for depth in (900, 976, 980, 984, 988, 992)
+    },
     "config-of-huge-number": (json_text("config.json", b"9" * 200_000), "not JSON", ""),
     "config-of-nan": (json_text("config.json", b"NaN"), "not JSON (NaN is no JSON)", ""),
     "config-not-text": (json_text("config.json", b"\xff\xfe"), "not JSON", ""),

@@ -21,9 +21,6 @@ from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, initial_weights
 from mnistcnn.model_file import TrainedModel, load_model, save_model
 
-# Keras on TensorFlow 2.21 turns a variable into an array in a way that NumPy 2 wants to see changed.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
-
 METADATA = ModelMetadata(
     recipe="best",
     step=20_000,
