@@ -209,7 +209,7 @@ def _read_class_folders(folder: Path) -> Split:
     found = [(digit, file) for digit, place in _class_folders(folder) for file in pictures.picture_files(place)]
     if not found:
         raise MnistcnnError(f"{folder} holds no pictures: expected some in its folders 0 to 9")
-    images = np.stack([pictures.prepare(pictures.open_picture(pictures.Picture(str(file), file))) for _, file in found])
+    images = np.stack([pictures.read_digit(pictures.Picture(str(file), file)) for _, file in found])
     return Split(images, np.array([digit for digit, _ in found], np.uint8))
 
 

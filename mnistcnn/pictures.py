@@ -142,6 +142,15 @@ def _grey(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("L"))
 
 
+def read_digit(picture: Picture) -> np.ndarray:
+    """Read a picture as a digit as MNIST draws it: (28, 28) uint8, light on dark. Raises as its two steps do."""
+    grey = open_picture(picture)
+    try:
+        return prepare(grey)
+    except NoDigitFoundError as error:
+        raise NoDigitFoundError(f"{picture.name}: {error}") from error
+
+
 def prepare(grey: np.ndarray) -> np.ndarray:
     """Turn grey levels (H, W) uint8 into a digit as MNIST draws it: (28, 28) uint8, light on dark.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.model_file import TrainedModel
-from mnistcnn.pictures import Picture, model_inputs, open_picture, prepare
+from mnistcnn.pictures import Picture, model_inputs, read_digit
 from mnistcnn.results import Prediction
 
 BATCH_SIZE = 250
@@ -36,7 +36,7 @@ def _prepared(pictures: Sequence[Picture]) -> list[Prediction]:
 
 def _prepare_one(picture: Picture) -> Prediction:
     try:
-        return Prediction(file=picture.name, image=prepare(open_picture(picture)))
+        return Prediction(file=picture.name, image=read_digit(picture))
     except MnistcnnError as error:
         return Prediction(file=picture.name, error=str(error))
 

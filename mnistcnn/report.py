@@ -81,7 +81,8 @@ class DownloadView:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._progress.stop()
+        if self._shown:
+            self._progress.stop()
 
     def __call__(self, count: int) -> None:
         """Take in that so many bytes have arrived."""
