@@ -33,6 +33,13 @@ class TrainConfig:
     log_every: int = 50  # steps; 0 logs nothing
     checkpoint_every: int = 1_000  # steps; 0 writes one at the end only
     precision: str = "auto"
+    # What belongs to a recipe and has no option of its own.
+    warmup: float | None = (
+        None  # share of the steps in which the rate rises, to fall as a cosine; None keeps it constant
+    )
+    label_smoothing: float = 0.0
+    augmentation: bool = False
+    validation_held_out: bool = True  # False trains on the validation split too, once everything is chosen
 
     def __post_init__(self) -> None:
         _require(self.steps >= 1, "--steps", "a whole number from 1 on", self.steps)
@@ -64,11 +71,26 @@ class TrainConfig:
     @property
     def determinants(self) -> dict[str, Any]:
         """What changes the result of a step, and so must be the same when a run is resumed."""
-        free = {"steps", "log_every", "checkpoint_every", "precision"}
+        free = {"log_every", "checkpoint_every", "precision"}
+        if self.warmup is None:
+            free.add("steps")  # a run at a constant rate can be extended; a schedule depends on its length
         return {name: value for name, value in asdict(self).items() if name not in free}
 
 
-RECIPES = {"tutorial": TrainConfig()}
+RECIPES = {
+    "tutorial": TrainConfig(),
+    "fast": TrainConfig(recipe="fast", steps=600, learning_rate=0.004, optimizer="adam", warmup=0.2),
+    "best": TrainConfig(
+        recipe="best",
+        steps=18_000,
+        learning_rate=0.002,
+        optimizer="adam",
+        warmup=0.05,
+        label_smoothing=0.05,
+        augmentation=True,
+        validation_held_out=False,
+    ),
+}
 
 
 def config_from_recipe(recipe: str, **changes: Any) -> TrainConfig:
