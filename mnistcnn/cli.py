@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import report
+from mnistcnn import live_view, report
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
@@ -99,7 +99,7 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     from mnistcnn.datasets import load_dataset
     from mnistcnn.download import COMPRESSED_BYTES
 
-    with report.DownloadView(COMPRESSED_BYTES, quiet=quiet) as view:
+    with live_view.DownloadView(COMPRESSED_BYTES, quiet=quiet) as view:
         dataset = load_dataset(data, on_bytes=view)
     if dataset.notice:
         report.warn(dataset.notice)
@@ -172,7 +172,7 @@ def train(
         config = config_from_recipe(recipe, **changes)
         with (
             claimed_outputs(outputs, force=force),
-            report.TrainingView(quiet=quiet) as view,
+            live_view.TrainingView(quiet=quiet) as view,
             _log(log_file) as log,
         ):
             dataset = _dataset(data, quiet=quiet)
