@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import live_view, report
+from mnistcnn import evaluation_report, live_view, report
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
@@ -187,7 +187,10 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Model = DEFAULT_MODEL,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option("-m", "--model", metavar="FILE", help="The model file; several are put side by side."),
+    ] = None,
     data: Data = None,
     split: Annotated[
         str | None,
@@ -196,13 +199,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     backend: Backend = None,
 ) -> None:
-    """Measure a model on labelled images."""
+    """Measure a model on labelled images, or several side by side."""
     with error_door():
         dataset = _dataset(data)
-        trained = _load_model(model, backend)
-        from mnistcnn.evaluation import evaluate
+        trained = {str(path): _load_model(path, backend) for path in models or [DEFAULT_MODEL]}
+        from mnistcnn.evaluation import compare
 
-        report.show_evaluation(evaluate(trained, dataset, split), as_json=as_json)
+        comparison = compare(trained, dataset, split)
+        evaluation_report.show_comparison(comparison, as_json=as_json)
 
 
 @app.command()

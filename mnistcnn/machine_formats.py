@@ -4,9 +4,10 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from mnistcnn.results import Prediction
+from mnistcnn.results import Comparison, Evaluation, Prediction
 
 
 def prediction_fields(prediction: Prediction) -> dict[str, Any]:
@@ -19,6 +20,26 @@ def prediction_fields(prediction: Prediction) -> dict[str, Any]:
         "sure": None,
         "error": prediction.error,
     }
+
+
+def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
+    """Return all that is known of how well a model reads a split; images are named by their position."""
+    fields = asdict(evaluation)
+    fields["worst_mistakes"] = [_without_image(mistake) for mistake in fields["worst_mistakes"]]
+    return fields
+
+
+def comparison_fields(comparison: Comparison) -> dict[str, Any]:
+    """Return what is known of each model, and every image that they do not all read alike."""
+    pairs = zip(comparison.models, comparison.evaluations, strict=True)
+    return {
+        "models": [{"model": model, **evaluation_fields(evaluation)} for model, evaluation in pairs],
+        "differences": [_without_image(asdict(difference)) for difference in comparison.differences],
+    }
+
+
+def _without_image(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "image"}
 
 
 def write_json(fields: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import IO, Any
 
 from rich.console import Console
@@ -57,29 +56,19 @@ def show_training_result(result: TrainingResult, outputs: Outputs, arguments: li
     out.print(f"trained to step {result.step:,} in {minutes} min {seconds:02} s, {result.steps_per_second:.1f} steps/s")
     if result.loss is not None:
         out.print(f"last batch: loss {result.loss:.4f}")
-    out.print(_measured(test))
+    out.print(measured(test))
     model = shlex.quote(str(outputs.model))
     option = "" if model == "mnistcnn.keras" else f" -m {model}"
     out.print(f"model saved: {outputs.model}")
     out.print(f"next: mnistcnn predict picture.png{option}")
 
 
-def _measured(evaluation: Evaluation) -> str:
+def measured(evaluation: Evaluation) -> str:
+    """Return the line that says how well a model reads which images."""
     return (
         f"{evaluation.data}, {evaluation.images:,} images of the {evaluation.split} split: "
         f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} %"
     )
-
-
-def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
-    """Print how well a model reads a split."""
-    if as_json:
-        write_json(asdict(evaluation))
-        return
-    steps = "an unknown number of" if evaluation.step is None else f"{evaluation.step:,}"
-    out = console_on(sys.stdout)
-    out.print(_measured(evaluation))
-    out.print(f"trained for {steps} steps with the {evaluation.recipe or 'unknown'} recipe")
 
 
 def prediction_writer(form: str, *, top_k: int, show: bool) -> Callable[[Prediction], None]:
