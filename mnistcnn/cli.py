@@ -69,6 +69,8 @@ HYPERPARAMETERS = frozenset(
         "seed",
         "log_every",
         "checkpoint_every",
+        "validate_every",
+        "patience",
         "precision",
     ]
 )
@@ -158,6 +160,13 @@ def train(
     log_file: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Where whole records go.")] = None,
     checkpoint_every: Annotated[
         int | None, _hyperparameter("checkpoint_every", "Steps between checkpoints; 0 keeps the last only.")
+    ] = None,
+    validate_every: Annotated[
+        int | None, _hyperparameter("validate_every", "Steps between validations; 0 never validates.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _hyperparameter("patience", "Validations without a lower loss that end the run, keeping the best; 0 keeps on."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,

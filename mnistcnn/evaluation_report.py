@@ -36,12 +36,12 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
     out = console_on(sys.stdout)
     low, high = evaluation.accuracy_interval
     out.print(printable(measured(evaluation)))
+    steps = "an unknown number of" if evaluation.step is None else f"{evaluation.step:,}"
+    out.print(f"trained for {steps} steps with the {evaluation.recipe or 'unknown'} recipe")
     out.print(
         f"95 % interval {100 * low:.2f} to {100 * high:.2f} %, top-2 accuracy {100 * evaluation.top2_accuracy:.2f} %, "
-        f"calibration error {100 * evaluation.calibration_error:.2f} %"
+        f"calibration error {100 * evaluation.calibration_error:.2f} %\n"
     )
-    steps = "an unknown number of" if evaluation.step is None else f"{evaluation.step:,}"
-    out.print(f"trained for {steps} steps with the {evaluation.recipe or 'unknown'} recipe\n")
     out.print(confusion_table(evaluation, color=has_color(out)))
     if evaluation.worst_mistakes:
         out.print(f"\n{evaluation.mistakes:,} images misread; the surest, as label→answer and its probability:\n")

@@ -1,7 +1,6 @@
 """What changes in the terminal while something goes on: a download, a training run."""
 
 import sys
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -19,10 +18,12 @@ from rich.progress import (
 from rich.text import Text
 
 from mnistcnn.report import console_on, warn
-from mnistcnn.results import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
+from mnistcnn.results import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted, TrainingValidation
+from mnistcnn.text_graphics import bar, sparkline
 
-RECORDS_SHOWN = 10
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
+SPARKLINE_COLUMNS = 40
+BAR_COLUMNS = 50
 
 
 class DownloadView:
@@ -49,7 +50,7 @@ class DownloadView:
 
 
 class TrainingView:
-    """A listener that shows a run: a progress bar with the last records under it, or plain lines without a terminal.
+    """A listener that shows a run: a picture that is redrawn in place, or plain lines without a terminal.
 
     With `quiet` it shows what a person ought to know beforehand, and nothing else.
     """
@@ -57,8 +58,8 @@ class TrainingView:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._console = console_on(sys.stderr)
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
         self._progress = Progress(
-            TextColumn("training"),
             BarColumn(bar_width=None),
             TextColumn("{task.completed:,.0f} of {task.total:,.0f} steps"),
             _RateColumn(),
@@ -67,8 +68,10 @@ class TrainingView:
             expand=True,
         )
         self._task = self._progress.add_task("", start=False, total=1)
-        self._records: deque[str] = deque(maxlen=RECORDS_SHOWN)
-        self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=4)
+        self._losses: list[float] = []
+        self._record: TrainingRecord | None = None
+        self._validation: TrainingValidation | None = None
+        self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
         return self
@@ -86,10 +89,17 @@ class TrainingView:
             return
         elif isinstance(event, TrainingProgress):
             self._progress.update(self._task, completed=event.step)
-        elif self._console.is_terminal:
-            self._records.append(record_line(event))
+        elif isinstance(event, TrainingRecord):
+            self._record = event
+            self._losses.append(event.loss)
+            self._print_plain(record_line(event))
         else:
-            self._console.print(record_line(event))
+            self._validation = event
+            self._print_plain(validation_line(event))
+
+    def _print_plain(self, line: str) -> None:
+        if not self._is_live:
+            self._console.print(line)
 
     def _start(self, event: TrainingStarted) -> None:
         for note in event.notes:
@@ -102,7 +112,7 @@ class TrainingView:
             f"images of {event.data}; {event.backend}, {event.precision}"
             + (f"; going on at step {event.start_step:,}" if event.start_step else "")
         )
-        if self._console.is_terminal:
+        if self._is_live:
             self._progress.update(self._task, total=config.steps, completed=event.start_step)
             self._progress.start_task(self._task)
             self._live.start()
@@ -110,13 +120,29 @@ class TrainingView:
             self._console.print(RECORD_HEADER)
 
     def _picture(self) -> Group:
-        lines = [RECORD_HEADER, *self._records] if self._records else []
+        lines = [*picture_lines(self._record, self._losses)] if self._record else []
+        if self._validation:
+            lines.append(validation_line(self._validation))
         return Group(self._progress, *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
 
 
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f} steps/s" if task.speed else "")
+
+
+def picture_lines(record: TrainingRecord, losses: list[float]) -> list[str]:
+    """Return 12 lines on the last record: loss and accuracy, the losses so far, its first image's probabilities."""
+    return [
+        f"loss {record.loss:.4f}, accuracy {100 * record.accuracy:.0f} % at step {record.step:,}  "
+        + sparkline(losses, SPARKLINE_COLUMNS),
+        f"the batch's first image, a {record.labels[0]}, is read as",
+        *(
+            f"{digit:>3} {bar(probability, BAR_COLUMNS)} {100 * probability:5.1f} %"
+            + (" its label" if digit == record.labels[0] else "")
+            for digit, probability in enumerate(record.probabilities[0])
+        ),
+    ]
 
 
 def record_line(record: TrainingRecord) -> str:
@@ -127,4 +153,11 @@ def record_line(record: TrainingRecord) -> str:
     return (
         f"{record.step:6} {record.loss:7.4f} {record.accuracy:5.2f} {record.steps_per_second:6.1f} "
         f" {record.labels[0]}→{read} {percents}"
+    )
+
+
+def validation_line(validation: TrainingValidation) -> str:
+    """Return a validation in a line."""
+    return f"{validation.step:6} {validation.loss:7.4f} {100 * validation.accuracy:5.2f} % on the validation split" + (
+        ", the best so far" if validation.is_best else ""
     )

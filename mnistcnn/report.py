@@ -11,7 +11,9 @@ from rich.text import Text
 from mnistcnn.machine_formats import csv_writer, prediction_fields, write_json
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation, Prediction, TrainingResult
-from mnistcnn.text_graphics import bar, printable, shaded
+from mnistcnn.text_graphics import bar, printable, shaded, sparkline
+
+SPARKLINE_COLUMNS = 40
 
 
 def console_on(file: IO[str]) -> Console:
@@ -52,15 +54,32 @@ def show_training_result(result: TrainingResult, outputs: Outputs, arguments: li
         say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {resume} --resume")
         return
     minutes, seconds = divmod(round(result.seconds), 60)
-    test = result.test
     out.print(f"trained to step {result.step:,} in {minutes} min {seconds:02} s, {result.steps_per_second:.1f} steps/s")
     if result.loss is not None:
         out.print(f"last batch: loss {result.loss:.4f}")
-    out.print(measured(test))
+    for line in course_lines(result):
+        out.print(line)
+    out.print(measured(result.test))
     model = shlex.quote(str(outputs.model))
     option = "" if model == "mnistcnn.keras" else f" -m {model}"
     out.print(f"model saved: {outputs.model}")
     out.print(f"next: mnistcnn predict picture.png{option}")
+
+
+def course_lines(result: TrainingResult) -> list[str]:
+    """Return how a run went: its losses as a sparkline, its last validation, and what was kept of it."""
+    losses, validations = [point.loss for point in result.history.records], result.history.validations
+    lines = []
+    if len(losses) > 1:
+        lines.append(f"loss from {losses[0]:.4f} to {losses[-1]:.4f}: {sparkline(losses, SPARKLINE_COLUMNS)}")
+    if validations:
+        last = validations[-1]
+        lines.append(
+            f"validation split at step {last.step:,}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.2f} %"
+        )
+    if result.kept_step is not None and result.kept_step != result.step:
+        lines.append(f"no validation was better than that of step {result.kept_step:,}: its weights are kept")
+    return lines
 
 
 def measured(evaluation: Evaluation) -> str:

@@ -42,7 +42,17 @@ class TrainingRecord:
     probabilities: list[list[float]]  # (batch, 10), softmax
 
 
-TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord
+@dataclass(frozen=True, kw_only=True)
+class TrainingValidation:
+    """How well the network reads the whole validation split, dropout inactive, after `step` steps."""
+
+    step: int
+    loss: float
+    accuracy: float
+    is_best: bool  # whether no validation before it had as low a loss
+
+
+TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord | TrainingValidation
 Listener = Callable[[TrainingEvent], None]
 
 
@@ -122,12 +132,34 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HistoryPoint:
+    """What is kept of a record when the run is over."""
+
+    step: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingHistory:
+    """The course of a run, from its first step on, also where it was stopped and resumed."""
+
+    records: tuple[HistoryPoint, ...]
+    validations: tuple[TrainingValidation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What a run came to. `model` is a TrainedModel, or None where the run was stopped before its end."""
+    """What a run came to. `model` is a TrainedModel, or None where the run was stopped before its end.
+
+    With early stopping `step` may lie before `steps`, and the model is that of `kept_step`, the best by validation.
+    """
 
     model: Any
     step: int
     steps: int
+    kept_step: int | None  # the step whose weights the model has; None without a model
+    history: TrainingHistory
     loss: float | None  # of the last batch trained on; None where a resumed run had no step left
     test: Evaluation | None
     seconds: float  # spent training, evaluation and saving not counted
