@@ -3,18 +3,18 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
-from mnistcnn.results import TrainingEvent, TrainingRecord, TrainingStarted
+from mnistcnn.results import TrainingEvent, TrainingRecord, TrainingStarted, TrainingValidation
 
 
 class TrainingLog:
-    """A listener that appends each record to a file, and cuts what a resumed run will write again.
+    """A listener that appends each record and validation to a file, and cuts what a resumed run will write again.
 
-    Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities``. Raises MnistcnnError where the
-    file cannot be written.
+    Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities`` of a record, and ``step,
+    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,9 +26,11 @@ class TrainingLog:
         try:
             if isinstance(event, TrainingStarted):
                 self._begin(event.start_step)
-            elif isinstance(event, TrainingRecord) and self._file is not None:
-                self._file.write(json.dumps(asdict(event)) + "\n")
-                self._file.flush()
+            elif isinstance(event, TrainingRecord):
+                self._write(asdict(event))
+            elif isinstance(event, TrainingValidation):
+                measured = {"validation_loss": event.loss, "validation_accuracy": event.accuracy}
+                self._write({"step": event.step, **measured})
         except OSError as error:
             raise MnistcnnError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
@@ -36,6 +38,11 @@ class TrainingLog:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(fields) + "\n")
+            self._file.flush()
 
     def _begin(self, start_step: int) -> None:
         kept = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import keras
+import numpy as np
 
 from mnistcnn.batches import training_batches
 from mnistcnn.callbacks import Checkpointing, GracefulStop, LastBatch, ProbabilityLogger
@@ -20,12 +21,14 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy
+from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
 from mnistcnn.runtime import chosen_precision, installed_versions
+from mnistcnn.validation import Validation
 
 MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
 
@@ -57,7 +60,14 @@ def train(
         exactness={"backend": backend, "precision": precision},
         variables={},
     )
-    start_step, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (0, ())
+    begin, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (blank, ())
+    start_step = begin.step
+    keeper = HistoryKeeper()
+    listeners = (keeper, *listeners)
+    validation = Validation(config, dataset, listeners)
+    if begin.memory:
+        keeper.restore(begin.memory)
+        validation.restore(begin.memory)
     started = TrainingStarted(
         config=config,
         data=dataset.name,
@@ -72,30 +82,36 @@ def train(
 
     def save(model: keras.Model, step: int) -> None:
         if outputs is not None:
-            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=model_variables(model)))
+            memory = keeper.memory() | validation.memory()
+            variables = model_variables(model)
+            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=variables, memory=memory))
 
     metric = LastBatch(config.batch_size)
     callbacks = [
         ProbabilityLogger(metric, config.log_every, listeners),
+        validation,
         Checkpointing(config.checkpoint_every, save),
         GracefulStop(should_stop),
     ]
     began = time.perf_counter()
-    if start_step < config.steps:
+    if start_step < config.steps and not validation.is_out_of_patience:
         _compile(model, config, backend, start_step, metric)
         model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
 
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
-    trained, test = None, None
-    if step == config.steps:
-        trained, test = _measured(model, config, dataset, backend)
+    trained, test, kept_step = None, None, None
+    if step == config.steps or validation.is_out_of_patience:
+        weights, kept_step = _kept(model, step, validation)
+        trained, test = _measured(weights, kept_step, config, dataset, backend)
         if outputs is not None:
             save_model(trained, outputs.model)
     return TrainingResult(
         model=trained,
         step=step,
         steps=config.steps,
+        kept_step=kept_step,
+        history=keeper.history,
         loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
         test=test,
         seconds=seconds,
@@ -122,9 +138,10 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
     """Return how many steps run between two looks from outside, at most 50.
 
-    Executions never cross a step that is logged, and so none that is checkpointed, wherever the run starts.
+    Executions never cross a step that is logged, checkpointed or validated, wherever the run starts.
     """
-    aligned = math.gcd(config.log_every or config.checkpoint_every or MAX_STEPS_PER_EXECUTION, start_step)
+    interval = math.gcd(config.log_every, config.checkpoint_every, config.validate_every)
+    aligned = math.gcd(interval or MAX_STEPS_PER_EXECUTION, start_step)
     return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
 
 
@@ -149,11 +166,13 @@ def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: 
     )
 
 
-def _resume(model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint) -> tuple[int, tuple[str, ...]]:
-    """Bring a model to its last checkpoint; return that step and what a person ought to know."""
+def _resume(
+    model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint
+) -> tuple[Checkpoint, tuple[str, ...]]:
+    """Bring a model to its last checkpoint; return that, or `run` itself, and what a person ought to know."""
     checkpoint = read_latest_checkpoint(outputs.checkpoints)
     if checkpoint is None:
-        return 0, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
+        return run, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
     differences = [
         f"{name} was {checkpoint.determinants.get(name)!r} and is now {value!r}"
         for name, value in run.determinants.items()
@@ -176,18 +195,23 @@ def _resume(model: keras.Model, config: TrainConfig, outputs: Outputs, run: Chec
         if checkpoint.exactness.get(name) != value
     ]
     if changed:
-        return checkpoint.step, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
-    return checkpoint.step, ()
+        return checkpoint, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
+    return checkpoint, ()
+
+
+def _kept(model: keras.Model, step: int, validation: Validation) -> tuple[list[np.ndarray], int]:
+    """Return the weights to keep and their step: with patience the best by validation, else the last."""
+    if validation.best is not None and validation.best_weights:
+        return validation.best_weights, validation.best.step
+    return model.get_weights(), step
 
 
 def _measured(
-    model: keras.Model, config: TrainConfig, dataset: Dataset, backend: str
+    weights: list[np.ndarray], step: int, config: TrainConfig, dataset: Dataset, backend: str
 ) -> tuple[TrainedModel, Evaluation]:
     """Return the trained network in float32 and how well it reads the test split."""
     network = build_model(dropout=config.dropout, seed=config.seed)
-    network.set_weights(model.get_weights())
-    metadata = ModelMetadata(
-        recipe=config.recipe, step=config.steps, data=dataset.name, versions=installed_versions(backend)
-    )
+    network.set_weights(weights)
+    metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=installed_versions(backend))
     test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test
