@@ -8,11 +8,12 @@ from dataclasses import replace
 import keras
 
 from mnistcnn.batches import training_batches
-from mnistcnn.callbacks import Checkpointing, GracefulStop, LastBatch, ProbabilityLogger
+from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.checkpoint import (
     Checkpoint,
     model_variables,
     read_latest_checkpoint,
+    remove_checkpoints,
     restore_variables,
     write_checkpoint,
 )
@@ -41,13 +42,16 @@ def train(
     """Train the network on a dataset's train split and measure it on its test split.
 
     `listeners` are told of the start, of progress and of every record. With `outputs` the run keeps checkpoints,
-    goes on from the last one where they say so, and saves the model; without, nothing is written. Once
+    goes on from the last one where they say so (and removes an earlier run's where not), and saves the model;
+    without, nothing is written. Once
     `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
-    Raises MnistcnnError where files cannot be read or written, or a checkpoint is of another run.
+    Raises MnistcnnError where files cannot be read or written, a checkpoint is of another run, or the loss becomes
+    NaN or infinite.
     """
     backend = keras.backend.backend()
     precision = chosen_precision(config.precision, backend)
     split = dataset.split("train")
+    dataset.split("test")  # what is wrong with it shows before the hours of training, not after
     model = _initial_model(config, precision)
 
     # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
@@ -58,6 +62,15 @@ def train(
         variables={},
     )
     start_step, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (0, ())
+
+    def save(model: keras.Model, step: int) -> None:
+        if outputs is not None:
+            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=model_variables(model)))
+
+    if outputs and start_step == 0:
+        # Not before all else is known to be well. From here on there is something to resume, whatever happens.
+        remove_checkpoints(outputs.checkpoints)
+        save(model, 0)
     started = TrainingStarted(
         config=config,
         data=dataset.name,
@@ -70,18 +83,15 @@ def train(
     for listener in listeners:
         listener(started)
 
-    def save(model: keras.Model, step: int) -> None:
-        if outputs is not None:
-            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=model_variables(model)))
-
     metric = LastBatch(config.batch_size)
     callbacks = [
+        FiniteLoss(metric),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         Checkpointing(config.checkpoint_every, save),
         GracefulStop(should_stop),
     ]
     began = time.perf_counter()
-    if start_step < config.steps:
+    if start_step < config.steps and not should_stop():
         _compile(model, config, backend, start_step, metric)
         model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
@@ -180,4 +190,6 @@ def _measured(
         recipe=config.recipe, step=config.steps, data=dataset.name, versions=installed_versions(backend)
     )
     test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
+    if not math.isfinite(test.loss):
+        raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
     return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test
