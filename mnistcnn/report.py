@@ -134,6 +134,12 @@ class TrainingView:
         else:
             self._console.print(record_line(event))
 
+    def say_stopping(self) -> None:
+        """Say that a stop was asked for; from then on nothing is redrawn, so that the next may come at any time."""
+        self._live.stop()
+        if not self._quiet:
+            self._console.print("finishing what is under way; once more to stop at once")
+
     def _start(self, event: TrainingStarted) -> None:
         for note in event.notes:
             warn(note)
@@ -173,14 +179,12 @@ def record_line(record: TrainingRecord) -> str:
     )
 
 
-def show_training_result(result: TrainingResult, outputs: Outputs, arguments: list[str]) -> None:
+def show_training_result(result: TrainingResult, outputs: Outputs, command_line: list[str]) -> None:
     """Print what a run came to, where its files lie, and the next command to type."""
     out = _console(sys.stdout)
     if result.test is None:
-        resume = shlex.join(
-            ["mnistcnn", *(argument for argument in arguments if argument not in ("--resume", "--force"))]
-        )
-        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {resume} --resume")
+        resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
+        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(resume)}")
         return
     minutes, seconds = divmod(round(result.seconds), 60)
     test = result.test
