@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_training import DIGITS, Events, short_config, weights_hash
 
