@@ -11,6 +11,7 @@ import numpy as np
 
 from mnistcnn import pictures
 from mnistcnn.download import OnBytes, fetch_mnist, is_mnist_content, keras_datasets_folder
+from mnistcnn.drawing import draw
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.idx import encode_idx, read_idx
 
@@ -112,7 +113,7 @@ def bundled_digits(notice: str | None = None) -> Dataset:
     @cache
     def read() -> Split:
         small = read_idx(DIGITS_FOLDER / "images-idx3-ubyte.gz", dimensions=3)  # (1797, 8, 8), 0 to 16
-        images = np.stack([pictures.draw(np.minimum(image * 16, 255).astype(np.uint8)) for image in small])
+        images = np.stack([draw(image / np.float32(16)) for image in small])
         return Split(images, read_idx(DIGITS_FOLDER / "labels-idx1-ubyte.gz", dimensions=1))
 
     validation_end = DIGITS_TRAIN + DIGITS_VALIDATION
