@@ -40,6 +40,7 @@ class TrainConfig:
     label_smoothing: float = 0.0
     augmentation: bool = False
     validation_held_out: bool = True  # False trains on the validation split too, once everything is chosen
+    calibration: float | None = None  # the temperature where no validation split is held out to fit it on
 
     def __post_init__(self) -> None:
         _require(self.steps >= 1, "--steps", "a whole number from 1 on", self.steps)
@@ -92,7 +93,7 @@ class TrainConfig:
         With `patience` it matters at which steps the network is validated, but not how long the patience is: a longer
         one takes up a run where a shorter one ended it.
         """
-        free = {"log_every", "checkpoint_every", "precision", "patience"}
+        free = {"log_every", "checkpoint_every", "precision", "patience", "calibration"}
         if self.warmup is None:
             free.add("steps")  # a run at a constant rate can be extended; a schedule depends on its length
         if not self.patience:

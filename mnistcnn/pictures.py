@@ -6,7 +6,7 @@
 import glob
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -64,31 +64,45 @@ class Picture:
 
     name: str
     source: Path | bytes = b""
+    label: int | None = None  # what it shows, where it lies in a folder of class folders
     error: str | None = None
 
 
 def find_pictures(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Picture]:
     """Turn what a person names into pictures: files, folders, globs, and "-" for standard input.
 
-    What folders and globs hold comes in natural order. What holds no picture comes as a picture with an error.
+    What folders and globs hold comes in natural order; of a folder of class folders, named 0 to 9, theirs with their
+    labels. What holds no picture comes as a picture with an error.
     """
     for argument in arguments:
         path = Path(argument)
         if argument == "-":
             yield Picture("-", stdin.read(MAX_FILE_BYTES + 1))
         elif path.is_dir():
-            files = picture_files(path)
-            if not files:
+            found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
+            if not found:
                 yield Picture(argument, error=f"{argument} holds no pictures: expected PNG, JPEG, or the like")
-            yield from (Picture(str(file), file) for file in files)
+            yield from found
         elif not path.exists() and glob.has_magic(argument):
-            found = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-            matches = sorted(map(Path, found), key=natural_order)
+            names = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+            matches = sorted(map(Path, names), key=natural_order)
             if not matches:
                 yield Picture(argument, error=f"{argument} matches no file: check the pattern")
             yield from (Picture(str(file), file) for file in matches if file.is_file())
         else:
             yield Picture(argument, path)
+
+
+def class_folders(folder: Path) -> list[tuple[int, Path]]:
+    """List the digits that a folder has a folder for, 0 to 9, with those."""
+    return [(digit, folder / str(digit)) for digit in range(10) if (folder / str(digit)).is_dir()]
+
+
+def labelled_pictures(folder: Path) -> list[Picture]:
+    """List the pictures in a folder's class folders, digit by digit, in natural order."""
+    return [
+        Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)
+    ]
 
 
 def natural_order(path: Path) -> list[tuple[int, int | str]]:
@@ -113,6 +127,7 @@ class PreparedDigit:
     image: np.ndarray  # (28, 28) uint8, light on dark
     box: Box  # where it stands in the picture
     others: int = 0  # things of its size beside it; with many it is rather a page of text
+    thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8, the picture itself
 
 
 def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
@@ -127,7 +142,8 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
     found = prepare(grey, invert=invert) if digits == "one" else prepare_many(grey, invert=invert)
     if not found:
         raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")
-    return found
+    thumbnail = _thumbnail(grey.levels)
+    return [replace(digit, thumbnail=thumbnail) for digit in found]
 
 
 def prepare(grey: GreyPicture, *, invert: Invert = "auto") -> list[PreparedDigit]:
@@ -160,6 +176,14 @@ def _as_drawn(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
         if invert in ("auto", inverts) and is_drawn(levels):
             return PreparedDigit(levels, _box(levels, grey, levels))
     return None
+
+
+def _thumbnail(levels: np.ndarray) -> np.ndarray:
+    if levels.shape == (SIZE, SIZE):
+        return levels
+    scale = SIZE / max(levels.shape)
+    size = [max(1, round(length * scale)) for length in levels.shape[::-1]]
+    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA))
 
 
 def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:

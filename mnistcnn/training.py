@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from mnistcnn.batches import training_batches
+from mnistcnn.calibration import fitted_temperature
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset, Split
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.evaluation import evaluate, loss_and_accuracy
+from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
 from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, initial_weights, logits_model
@@ -177,4 +178,20 @@ def _measured(
     test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     if not math.isfinite(test.loss):
         raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
-    return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test
+    trained = TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy))
+    return replace(trained, metadata=replace(trained.metadata, calibration=_temperature(trained, config, dataset))), test
+
+
+def _temperature(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -> float | None:
+    """Return the temperature fitted on the validation split, or the recipe's where that was trained on.
+
+    None where there are no such images: of few pictures, a tenth is none.
+    """
+    if not config.validation_held_out:
+        return config.calibration
+    try:
+        validation = dataset.split("validation")
+    except MnistcnnError:
+        return None
+    validation = validation[validation.has_ink]
+    return fitted_temperature(predicted_logits(trained, validation.images), validation.labels)
