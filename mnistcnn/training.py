@@ -50,8 +50,8 @@ def train(
     """
     backend = keras.backend.backend()
     precision = chosen_precision(config.precision, backend)
-    split = dataset.split("train")
-    model = _initial_model(config, precision)
+    split = dataset.split("train") if config.validation_held_out else dataset.training_images()
+    model = initial_model(config, precision)
 
     # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
     blank = Checkpoint(
@@ -120,9 +120,19 @@ def train(
 
 
 def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """Return the optimizer that a configuration names."""
+    """Return the optimizer that a configuration names, with its schedule.
+
+    With `warmup` the rate rises from 0 in a line, then falls to 0 as half a cosine (Loshchilov and Hutter, "SGDR:
+    Stochastic Gradient Descent with Warm Restarts", 2017).
+    """
     optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
-    return optimizers[config.optimizer](learning_rate=config.learning_rate)
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.warmup is not None:
+        warmup_steps = round(config.warmup * config.steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, decay_steps=config.steps - warmup_steps, warmup_target=rate, warmup_steps=warmup_steps
+        )
+    return optimizers[config.optimizer](learning_rate=rate)
 
 
 def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
@@ -135,7 +145,7 @@ def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
     return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
 
 
-def _initial_model(config: TrainConfig, precision: str) -> keras.Model:
+def initial_model(config: TrainConfig, precision: str) -> keras.Model:
     """Build the network down to its logits, with its first weights and an optimizer, as step 0 finds it."""
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype))
@@ -148,7 +158,7 @@ def _initial_model(config: TrainConfig, precision: str) -> keras.Model:
 def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: int, metric: LastBatch) -> None:
     model.compile(
         optimizer=model.optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=[metric],
         # Keras runs one step an execution on PyTorch; XLA more than halves the rate of TensorFlow on a CPU.
         steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
