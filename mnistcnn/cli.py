@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,8 @@ from mnistcnn import evaluation_report, live_view, report
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
-from mnistcnn.outputs import Outputs, claimed_outputs
+from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
+from mnistcnn.results import Comparison, Listener, TrainingResult
 from mnistcnn.runtime import BACKENDS, chosen_backend, installed_versions, start_keras, stop_on_signals
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ Data = Annotated[
         help="The images: MNIST; the bundled UCI digits; or a folder of IDX files, an .npz file, or a folder with one "
         "folder of pictures per class. By default MNIST, or the digits where it is out of reach.",
     ),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.png|svg|pdf", help="Draw what was learned on a sheet. (mnistcnn[plot])"),
 ]
 Backend = Annotated[
     str | None,
@@ -116,13 +121,32 @@ def _load_model(path: Path, backend: str | None) -> "TrainedModel":
 
 
 @contextmanager
-def _log(path: Path | None) -> Iterator[list[TrainingLog]]:
-    """Yield the listener that writes the training log, where one is wanted."""
-    if path is None:
-        yield []
-    else:
-        with closing(TrainingLog(path)) as log:
-            yield [log]
+def _logs(outputs: Outputs) -> Iterator[list[Listener]]:
+    """Yield the listeners that write the training log and TensorBoard's files, where they are wanted."""
+    with ExitStack() as stack:
+        logs: list[Listener] = []
+        if outputs.log is not None:
+            logs.append(stack.enter_context(closing(TrainingLog(outputs.log))))
+        if outputs.tensorboard is not None:
+            from mnistcnn.tensorboard_log import TensorBoardLog
+
+            logs.append(stack.enter_context(closing(TensorBoardLog(outputs.tensorboard))))
+        yield logs
+
+
+def _plot_training(result: TrainingResult, path: Path | None) -> None:
+    if path is not None and result.model is not None:
+        from mnistcnn.plots import save_training_sheet
+
+        save_training_sheet(result, path)
+
+
+def _plot_evaluation(comparison: Comparison, path: Path | None) -> None:
+    if path is not None:
+        from mnistcnn.plots import save_evaluation_sheet
+
+        [evaluation] = comparison.evaluations
+        save_evaluation_sheet(evaluation, path)
 
 
 def print_versions(wanted: bool) -> None:
@@ -170,25 +194,30 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,
+    plot: Plot = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where TensorBoard's event files go. (mnistcnn[tensorboard])")
+    ] = None,
     backend: Backend = None,
     precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
 ) -> None:
     """Train the network and save it as a .keras file."""
     changes = {name: value for name, value in locals().items() if name in HYPERPARAMETERS}
-    outputs = Outputs(model=model, log=log_file, resume=resume)
+    outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
     with error_door(), stop_on_signals() as stop:
         config = config_from_recipe(recipe, **changes)
         with (
             claimed_outputs(outputs, force=force),
             live_view.TrainingView(quiet=quiet) as view,
-            _log(log_file) as log,
+            _logs(outputs) as logs,
         ):
             dataset = _dataset(data, quiet=quiet)
             start_keras(backend)
             from mnistcnn.training import train
 
-            result = train(config, dataset, outputs=outputs, listeners=[view, *log], should_stop=stop)
+            result = train(config, dataset, outputs=outputs, listeners=[view, *logs], should_stop=stop)
+            _plot_training(result, plot)
         report.show_training_result(result, outputs, sys.argv[1:])
         if result.model is None:
             raise typer.Exit(stop.exit_status)
@@ -206,15 +235,20 @@ def evaluate(
         typer.Option(help="train, validation or test. By default test, or every picture of class folders."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plot: Plot = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a plot that is there.")] = False,
     backend: Backend = None,
 ) -> None:
     """Measure a model on labelled images, or several side by side."""
     with error_door():
+        if plot is not None:
+            require_plot_path(plot, models=len(models or [DEFAULT_MODEL]), force=force)
         dataset = _dataset(data)
         trained = {str(path): _load_model(path, backend) for path in models or [DEFAULT_MODEL]}
         from mnistcnn.evaluation import compare
 
         comparison = compare(trained, dataset, split)
+        _plot_evaluation(comparison, plot)
         evaluation_report.show_comparison(comparison, as_json=as_json)
 
 

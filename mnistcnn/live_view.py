@@ -93,7 +93,7 @@ class TrainingView:
             self._record = event
             self._losses.append(event.loss)
             self._print_plain(record_line(event))
-        else:
+        elif isinstance(event, TrainingValidation):
             self._validation = event
             self._print_plain(validation_line(event))
 

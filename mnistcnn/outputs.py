@@ -9,6 +9,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.runtime import require_extra
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,8 @@ class Outputs:
 
     model: Path
     log: Path | None = None
+    plot: Path | None = None
+    tensorboard: Path | None = None  # a folder
     resume: bool = False
 
     @property
@@ -42,18 +47,55 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     for path in (outputs.model, outputs.log):
         if path is not None:
             _require_writable(path)
+    goes_on = outputs.resume and outputs.has_checkpoints
+    if outputs.plot is not None:
+        require_plot_path(outputs.plot, force=force or goes_on)
+    if outputs.tensorboard is not None:
+        _require_tensorboard_folder(outputs.tensorboard, force=force or goes_on)
     if not force:
         _require_nothing_lost(outputs)
     with _locked(outputs.checkpoints):
         if force and not outputs.resume:
-            for path in outputs.checkpoints.glob("step-*.npz"):
+            for path in (*outputs.checkpoints.glob("step-*.npz"), *_event_files(outputs.tensorboard)):
                 path.unlink()
         yield outputs
+
+
+def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
+    """Raise before any work where a plot could not be drawn, or would replace a file without `force`."""
+    if models != 1:
+        raise UsageError(f"--plot draws one model; received {models}")
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise UsageError(f"--plot must name a {', '.join(PLOT_SUFFIXES)} file; received {str(path)!r}")
+    require_extra("matplotlib", "plot")
+    _require_writable(path)
+    if path.exists() and not force:
+        raise MnistcnnError(f"{path} already exists: replace it with --force, or choose another name with --plot")
+
+
+def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
+    require_extra("tensorboard", "tensorboard")
+    if folder.exists() and not folder.is_dir():
+        raise MnistcnnError(f"{folder} is a file: name a folder with --tensorboard")
+    _require_writable_folder(folder / "train" if folder.is_dir() else folder)
+    if _event_files(folder) and not force:
+        raise MnistcnnError(
+            f"{folder} holds another run's event files: replace them with --force, or choose another folder with "
+            "--tensorboard"
+        )
+
+
+def _event_files(folder: Path | None) -> list[Path]:
+    return sorted(folder.glob("*/events.out.tfevents.*")) if folder is not None else []
 
 
 def _require_writable(path: Path) -> None:
     if path.is_dir():
         raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / 'mnistcnn.keras'}")
+    _require_writable_folder(path)
+
+
+def _require_writable_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise MnistcnnError(f"the folder {path.parent} does not exist: make it, or name another place than {path}")
     if not os.access(path.parent, os.W_OK):

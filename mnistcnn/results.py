@@ -11,6 +11,17 @@ from mnistcnn.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A layer of the network."""
+
+    name: str
+    kind: str  # its Keras class
+    inputs: tuple[str, ...]  # the names of the layers before it
+    shape: tuple[int | None, ...]  # of its output; None is the batch
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingStarted:
     """A run is about to take its first step."""
 
@@ -20,6 +31,7 @@ class TrainingStarted:
     backend: str
     precision: str  # "float32" or "bfloat16", what `auto` became
     start_step: int  # above 0 where a run is resumed
+    layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
 
 
@@ -50,10 +62,6 @@ class TrainingValidation:
     loss: float
     accuracy: float
     is_best: bool  # whether no validation before it had as low a loss
-
-
-TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord | TrainingValidation
-Listener = Callable[[TrainingEvent], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +172,10 @@ class TrainingResult:
     test: Evaluation | None
     seconds: float  # spent training, evaluation and saving not counted
     steps_per_second: float
+
+
+TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord | TrainingValidation | TrainingResult
+Listener = Callable[[TrainingEvent], None]
 
 
 @dataclass(frozen=True, kw_only=True)

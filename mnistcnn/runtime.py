@@ -32,6 +32,12 @@ def chosen_backend(option: str | None = None) -> str:
     return backend
 
 
+def require_extra(module: str, extra: str) -> None:
+    """Raise MnistcnnError where a module that only an extra brings is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise MnistcnnError(f"{module} is not installed: pip install 'mnistcnn[{extra}]'")
+
+
 def _configured_backend() -> str | None:
     home = os.environ.get("KERAS_HOME")
     path = (Path(home) if home else Path.home() / ".keras") / "keras.json"

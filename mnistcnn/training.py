@@ -26,7 +26,7 @@ from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
+from mnistcnn.results import Evaluation, Layer, Listener, TrainingResult, TrainingStarted
 from mnistcnn.runtime import chosen_precision, installed_versions
 from mnistcnn.validation import Validation
 
@@ -43,14 +43,14 @@ def train(
 ) -> TrainingResult:
     """Train the network on a dataset's train split and measure it on its test split.
 
-    `listeners` are told of the start, of progress and of every record. With `outputs` the run keeps checkpoints,
+    `listeners` are told of the start, of progress, of every record and validation, and of the result. With `outputs` the run keeps checkpoints,
     goes on from the last one where they say so, and saves the model; without, nothing is written. Once
     `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
     Raises MnistcnnError where files cannot be read or written, or a checkpoint is of another run.
     """
     backend = keras.backend.backend()
     precision = chosen_precision(config.precision, backend)
-    split = dataset.split("train") if config.validation_held_out else dataset.training_images()
+    split = dataset.split("train") if config.validation_held_out or config.validate_every else dataset.training_images()
     model = initial_model(config, precision)
 
     # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
@@ -75,6 +75,7 @@ def train(
         backend=backend,
         precision=precision,
         start_step=start_step,
+        layers=_layers(model),
         notes=notes,
     )
     for listener in listeners:
@@ -106,7 +107,7 @@ def train(
         trained, test = _measured(weights, kept_step, config, dataset, backend)
         if outputs is not None:
             save_model(trained, outputs.model)
-    return TrainingResult(
+    result = TrainingResult(
         model=trained,
         step=step,
         steps=config.steps,
@@ -117,6 +118,9 @@ def train(
         seconds=seconds,
         steps_per_second=(step - start_step) / seconds,
     )
+    for listener in listeners:
+        listener(result)
+    return result
 
 
 def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
@@ -153,6 +157,21 @@ def initial_model(config: TrainConfig, precision: str) -> keras.Model:
     model.optimizer = make_optimizer(config)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _layers(model: keras.Model) -> tuple[Layer, ...]:
+    """Describe a network whose layers follow one another."""
+    before = [(), *((layer.name,) for layer in model.layers)]
+    return tuple(
+        Layer(
+            name=layer.name,
+            kind=type(layer).__name__,
+            inputs=inputs,
+            shape=tuple(layer.output.shape),
+            parameters=layer.count_params(),
+        )
+        for layer, inputs in zip(model.layers, before, strict=False)
+    )
 
 
 def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: int, metric: LastBatch) -> None:
