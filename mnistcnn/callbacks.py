@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import loss_and_accuracy, softmax
 from mnistcnn.model import CLASSES
 from mnistcnn.results import Listener, TrainingProgress, TrainingRecord
@@ -55,6 +56,42 @@ class StepCallback(keras.callbacks.Callback):
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations.value))
 
 
+class FiniteLoss(StepCallback):
+    """Ends a run whose loss became NaN or infinite, before the callbacks after it log or save anything of it.
+
+    It looks at the logits of each execution's last batch, which are few; `require_finite` looks at the weights.
+    """
+
+    def __init__(self, metric: LastBatch) -> None:
+        super().__init__()
+        self._metric = metric
+        self._good_step = 0
+
+    def on_train_begin(self, logs: object = None) -> None:
+        """Take what the run starts from as good."""
+        self._good_step = self.step
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Look at the last batch."""
+        step = self.step
+        if not np.isfinite(self._metric.kept()[1]).all():
+            raise _diverged(self._good_step, step)
+        self._good_step = step
+
+
+def require_finite(model: keras.Model, good_step: int, step: int) -> None:
+    """Raise MnistcnnError where a weight is NaN or infinite at `step`; at `good_step` none was."""
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise _diverged(good_step, step)
+
+
+def _diverged(good_step: int, step: int) -> MnistcnnError:
+    return MnistcnnError(
+        f"the loss became NaN or infinite within steps {good_step + 1:,} to {step:,}; what was saved before stands: "
+        "start anew with --force and a lower --learning-rate"
+    )
+
+
 class ProbabilityLogger(StepCallback):
     """Tells listeners of the batch being trained on every `every` steps (0: never), and of each execution's end."""
 
@@ -97,6 +134,7 @@ class ProbabilityLogger(StepCallback):
 class Checkpointing(StepCallback):
     """Calls `save` with the model and its step every `every` steps (0: only then), and when training ends.
 
+    Raises MnistcnnError instead where a weight is not finite: the checkpoints before stand.
     It saves at the end of the only epoch, not of training: by then weight averaging has overwritten the weights.
     """
 
@@ -122,6 +160,7 @@ class Checkpointing(StepCallback):
 
     def _write(self, step: int) -> None:
         if step != self._saved_step:
+            require_finite(self.model, self._saved_step, step)
             self._save(self.model, step)
             self._saved_step = step
 

@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
         }
         np.savez(file, **arrays)
-    for path in checkpoint_files(folder)[:-KEPT]:
-        path.unlink(missing_ok=True)
+    with suppress(OSError):  # one more than needed does no harm
+        for path in checkpoint_files(folder)[:-KEPT]:
+            path.unlink(missing_ok=True)
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
@@ -85,6 +87,15 @@ def checkpoint_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if re.fullmatch(r"step-\d{9}\.npz", path.name))
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of an earlier run. Raises MnistcnnError where they cannot be."""
+    for path in checkpoint_files(folder):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise MnistcnnError(f"{path} cannot be removed: {error.strerror or error}") from error
 
 
 def read_latest_checkpoint(folder: Path) -> Checkpoint | None:

@@ -16,7 +16,7 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
 from mnistcnn.results import Comparison, Listener, TrainingResult
-from mnistcnn.runtime import BACKENDS, chosen_backend, installed_versions, start_keras, stop_on_signals
+from mnistcnn.runtime import BACKENDS, chosen_backend, command_line, installed_versions, start_keras, stop_on_signals
 
 if TYPE_CHECKING:
     from mnistcnn.datasets import Dataset
@@ -92,14 +92,23 @@ def error_door() -> Iterator[None]:
     """Turn what the user can fix into one line and an exit status; a bug keeps its traceback."""
     try:
         yield
+        sys.stdout.flush()
     except MnistcnnError as error:
         report.say_error(str(error))
         raise typer.Exit(error.exit_status) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python's own flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(getattr(stop, "exit_status", 130)) from None
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _drop_output()
+    except OSError as error:  # where nothing more helpful was known to say: a full disk under standard output
+        _drop_output()
+        report.say_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        raise typer.Exit(1) from error
+
+
+def _drop_output() -> None:
+    """Keep Python's own flush at exit from failing too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
@@ -216,10 +225,11 @@ def train(
             start_keras(backend)
             from mnistcnn.training import train
 
+            stop.defer(view.say_stopping)
             result = train(config, dataset, outputs=outputs, listeners=[view, *logs], should_stop=stop)
             _plot_training(result, plot)
-        report.show_training_result(result, outputs, sys.argv[1:])
-        if result.model is None:
+        report.show_training_result(result, outputs, command_line())
+        if stop():
             raise typer.Exit(stop.exit_status)
 
 

@@ -102,7 +102,7 @@ class TrainConfig:
 
 RECIPES = {
     "tutorial": TrainConfig(),
-    "fast": TrainConfig(recipe="fast", steps=600, learning_rate=0.004, optimizer="adam", warmup=0.2),
+    "fast": TrainConfig(recipe="fast", steps=600, learning_rate=0.005, optimizer="adam", warmup=0.2),
     "best": TrainConfig(
         recipe="best",
         steps=18_000,

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,16 +10,20 @@ from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 
+# A name of ours that no one else gives a file, so that what a killed writer left can be told and removed.
+UNFINISHED = ".unfinished"
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file that takes `path`'s place when the block ends well; until then what was there stays.
 
     It is on the disk before it gets its name, so a crash or a power cut leaves the old file or the new one, never
-    a part. Raises MnistcnnError where it cannot be written, and leaves nothing behind.
+    a part. Raises MnistcnnError where it cannot be written, and leaves nothing behind; a killed process leaves
+    what `remove_unfinished` removes.
     """
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "w+b") as file:
                 yield file
@@ -34,6 +39,20 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         raise MnistcnnError(
             f"{path} cannot be written: {error.strerror or error}; what was there before is still there"
         ) from error
+
+
+def remove_unfinished(folder: Path, pattern: str) -> None:
+    """Remove what killed writers left of the files of a folder whose names match a glob pattern.
+
+    The caller holds the lock that keeps other writers off those files. What cannot be removed stays: it is in
+    nobody's way.
+    """
+    for leftover in folder.glob(f".{pattern}.{'[a-z0-9_]' * 8}{UNFINISHED}"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                leftover.unlink()
 
 
 def _umask() -> int:

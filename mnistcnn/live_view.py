@@ -97,6 +97,12 @@ class TrainingView:
             self._validation = event
             self._print_plain(validation_line(event))
 
+    def say_stopping(self) -> None:
+        """Say that a stop was asked for; from then on nothing is redrawn, so that the next may come at any time."""
+        self._live.stop()
+        if not self._quiet:
+            self._console.print("finishing what is under way; once more to stop at once")
+
     def _print_plain(self, line: str) -> None:
         if not self._is_live:
             self._console.print(line)

@@ -1,9 +1,11 @@
 """The training log: one JSON object a line, whole records, for programs to read."""
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
@@ -19,7 +21,7 @@ class TrainingLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: TextIO | None = None
+        self._file: BinaryIO | None = None
 
     def __call__(self, event: TrainingEvent) -> None:
         """Take in one event of a run."""
@@ -37,26 +39,43 @@ class TrainingLog:
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take was reported when it was written
+                self._file.close()
 
     def _write(self, fields: dict[str, Any]) -> None:
-        if self._file is not None:
-            self._file.write(json.dumps(fields) + "\n")
-            self._file.flush()
+        if self._file is None:
+            return
+        if os.fstat(self._file.fileno()).st_nlink == 0:
+            raise MnistcnnError(f"{self.path} was deleted in mid-run: training has stopped, go on with --resume")
+        self._file.write(json.dumps(fields).encode() + b"\n")
+        self._file.flush()
 
     def _begin(self, start_step: int) -> None:
         kept = []
         if start_step and self.path.exists():
-            with self.path.open(encoding="utf-8") as lines:
-                kept = [line for line in lines if _is_record_up_to(line, start_step)]
+            with self.path.open("rb") as lines:
+                kept = [line for line in lines if 0 < _step(line) <= start_step]
         with written_whole(self.path) as file:
-            file.writelines(line.encode() for line in kept)
-        self._file = self.path.open("a", encoding="utf-8")
+            file.writelines(kept)
+        self._file = self.path.open("ab")
 
 
-def _is_record_up_to(line: str, step: int) -> bool:
-    """Tell whether a line is a whole record of a step that the checkpoint holds; a torn last line is none."""
+def is_training_log(path: Path) -> bool:
+    """Tell whether a file holds records in the order of their steps, and nothing else but a torn last line."""
+    last = 0
+    with path.open("rb") as lines:
+        for line in lines:
+            step = _step(line)
+            if line.endswith(b"\n") and step <= last:
+                return False
+            last = step
+    return True
+
+
+def _step(line: bytes) -> int:
+    """Return the step of a whole record; 0 of anything else, a torn last line among it."""
     try:
-        return line.endswith("\n") and 0 < json.loads(line)["step"] <= step
-    except (ValueError, KeyError, TypeError):
-        return False
+        step = json.loads(line)["step"] if line.endswith(b"\n") else 0
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return step if isinstance(step, int) else 0

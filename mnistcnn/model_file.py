@@ -24,7 +24,7 @@ import numpy as np
 
 from mnistcnn.archive import parse_json, read_members, shown
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import written_whole
+from mnistcnn.files import UNFINISHED, written_whole
 from mnistcnn.metadata import ModelMetadata, decode_metadata, encode_metadata
 from mnistcnn.model import build_model
 
@@ -75,7 +75,10 @@ def save_model(trained: TrainedModel, path: Path) -> None:
     The file is written beside ``path`` and takes its place when it is whole: a failure leaves what was there.
     Raises MnistcnnError where it cannot be written: no such folder, a read-only one, a full disk.
     """
-    with written_whole(path) as file, TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+    with (
+        written_whole(path) as file,
+        TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED) as folder,
+    ):
         unfinished = Path(folder, "model.keras")  # Keras writes to paths only, and to none of another suffix
         trained.model.save(unfinished)
         with zipfile.ZipFile(unfinished, "a") as archive:

@@ -1,17 +1,21 @@
 """What a run writes, and what it may not overwrite."""
 
-import os
+import glob
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.files import UNFINISHED, remove_unfinished
+from mnistcnn.log_file import is_training_log
 from mnistcnn.runtime import require_extra
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+EVENT_FILES = "*/events.out.tfevents.*"  # in the folder of `--tensorboard`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +48,23 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     """
     if outputs.model.suffix != ".keras":
         raise UsageError(f"--model must name a .keras file; received {str(outputs.model)!r}")
-    for path in (outputs.model, outputs.log):
-        if path is not None:
-            _require_writable(path)
-    goes_on = outputs.resume and outputs.has_checkpoints
+    _require_writable(outputs.model, "mnistcnn.keras")
+    if outputs.log is not None:
+        _require_writable(outputs.log, "training.jsonl")
+        _require_apart(outputs.log, outputs)
+    replaces = force or (outputs.resume and outputs.has_checkpoints)
     if outputs.plot is not None:
-        require_plot_path(outputs.plot, force=force or goes_on)
+        require_plot_path(outputs.plot, force=replaces)
     if outputs.tensorboard is not None:
-        _require_tensorboard_folder(outputs.tensorboard, force=force or goes_on)
-    if not force:
-        _require_nothing_lost(outputs)
-    with _locked(outputs.checkpoints):
-        if force and not outputs.resume:
-            for path in (*outputs.checkpoints.glob("step-*.npz"), *_event_files(outputs.tensorboard)):
-                path.unlink()
+        _require_tensorboard_folder(outputs.tensorboard, force=replaces)
+    with ExitStack() as locks:
+        locks.enter_context(_locked_folder(outputs.checkpoints))
+        if outputs.log is not None:
+            lock = outputs.log.with_name(f".{outputs.log.name}.lock")
+            locks.enter_context(_locked(lock, f"another run is writing {outputs.log}: choose another --log-file"))
+        if not force:
+            _require_nothing_lost(outputs)
+        _remove_leftovers(outputs)
         yield outputs
 
 
@@ -68,7 +75,7 @@ def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> No
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(f"--plot must name a {', '.join(PLOT_SUFFIXES)} file; received {str(path)!r}")
     require_extra("matplotlib", "plot")
-    _require_writable(path)
+    _require_writable(path, "plot.png")
     if path.exists() and not force:
         raise MnistcnnError(f"{path} already exists: replace it with --force, or choose another name with --plot")
 
@@ -77,65 +84,87 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
     require_extra("tensorboard", "tensorboard")
     if folder.exists() and not folder.is_dir():
         raise MnistcnnError(f"{folder} is a file: name a folder with --tensorboard")
-    _require_writable_folder(folder / "train" if folder.is_dir() else folder)
-    if _event_files(folder) and not force:
+    _require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
+    if not force and any(folder.glob(EVENT_FILES)):
         raise MnistcnnError(
             f"{folder} holds another run's event files: replace them with --force, or choose another folder with "
             "--tensorboard"
         )
 
 
-def _event_files(folder: Path | None) -> list[Path]:
-    return sorted(folder.glob("*/events.out.tfevents.*")) if folder is not None else []
+def _require_writable(path: Path, example: str) -> None:
+    """Refuse a path at which no file can be made, by making one beside it."""
+    try:
+        if path.is_dir():
+            raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / example}")
+        if not path.parent.is_dir():
+            raise MnistcnnError(f"the folder {path.parent} does not exist: make it, or name another place than {path}")
+        if path.exists() and not path.is_file():
+            raise MnistcnnError(f"{path} is a device or a pipe: name a plain file")
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED):
+            pass
+    except OSError as error:
+        raise MnistcnnError(f"{path} cannot be written: {error.strerror or error}; name another place") from error
 
 
-def _require_writable(path: Path) -> None:
-    if path.is_dir():
-        raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / 'mnistcnn.keras'}")
-    _require_writable_folder(path)
-
-
-def _require_writable_folder(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise MnistcnnError(f"the folder {path.parent} does not exist: make it, or name another place than {path}")
-    if not os.access(path.parent, os.W_OK):
-        raise MnistcnnError(f"the folder {path.parent} cannot be written: name another place than {path}")
+def _require_apart(log: Path, outputs: Outputs) -> None:
+    """Refuse a log that would be written over the model or among the checkpoints."""
+    place, checkpoints = log.resolve(), outputs.checkpoints.resolve()
+    if place == outputs.model.resolve() or checkpoints in (place, place.parent):
+        raise UsageError(f"--log-file must not be the model or in {outputs.checkpoints}; received {str(log)!r}")
 
 
 def _require_nothing_lost(outputs: Outputs) -> None:
-    if outputs.resume and outputs.has_checkpoints:
-        return
-    if outputs.model.exists():
+    resuming = outputs.resume and outputs.has_checkpoints
+    if outputs.model.exists() and not resuming:
         raise MnistcnnError(
             f"{outputs.model} already exists: continue its run with --resume, replace it with --force, "
             "or choose another name with --model"
         )
-    if outputs.has_checkpoints:
+    if outputs.has_checkpoints and not resuming:
         raise MnistcnnError(
             f"{outputs.checkpoints} holds an unfinished run: continue it with --resume, start anew with --force, "
             "or choose another name with --model"
         )
-    if outputs.log is not None and outputs.log.exists():
-        raise MnistcnnError(
-            f"{outputs.log} already exists: replace it with --force, or choose another name with --log-file"
-        )
+    if outputs.log is not None and outputs.log.exists() and not (resuming and is_training_log(outputs.log)):
+        what = "is no training log" if resuming else "already exists"
+        raise MnistcnnError(f"{outputs.log} {what}: replace it with --force, or choose another name with --log-file")
+
+
+def _remove_leftovers(outputs: Outputs) -> None:
+    """Remove what an earlier run of these outputs left half-written when it was killed."""
+    remove_unfinished(outputs.model.parent, glob.escape(outputs.model.name))
+    remove_unfinished(outputs.checkpoints, "step-*")
+    if outputs.log is not None:
+        remove_unfinished(outputs.log.parent, glob.escape(outputs.log.name))
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Make the folder of checkpoints and hold it; a run that leaves none in it leaves no folder either."""
     try:
         folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / "lock", timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise MnistcnnError(f"another run is writing {folder}: wait for it, or choose another --model") from error
     except OSError as error:
-        raise MnistcnnError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
     try:
-        yield
+        with _locked(folder / "lock", f"another run is writing {folder}: wait for it, or choose another --model"):
+            yield
     finally:
-        lock.release()
-        with suppress(OSError):  # a run that left no checkpoint leaves no folder either
-            if not any(folder.glob("step-*.npz")):
-                (folder / "lock").unlink(missing_ok=True)
-                folder.rmdir()
+        with suppress(OSError):  # it is not empty, or gone already
+            folder.rmdir()
+
+
+@contextmanager
+def _locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock that the system drops when the process ends, however it ends; where it is held, say `busy`."""
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+        yield
+    except Timeout as error:
+        raise MnistcnnError(busy) from error
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # while it is held: whoever waits for it finds that it has no name any more
+                path.unlink()
+            lock.release()

@@ -44,14 +44,12 @@ def show_versions(versions: Mapping[str, str]) -> None:
         console_on(sys.stdout).print(f"{name} {version}")
 
 
-def show_training_result(result: TrainingResult, outputs: Outputs, arguments: list[str]) -> None:
+def show_training_result(result: TrainingResult, outputs: Outputs, command_line: list[str]) -> None:
     """Print what a run came to, where its files lie, and the next command to type."""
     out = console_on(sys.stdout)
     if result.test is None:
-        resume = shlex.join(
-            ["mnistcnn", *(argument for argument in arguments if argument not in ("--resume", "--force"))]
-        )
-        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {resume} --resume")
+        resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
+        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(resume)}")
         return
     minutes, seconds = divmod(round(result.seconds), 60)
     out.print(f"trained to step {result.step:,} in {minutes} min {seconds:02} s, {result.steps_per_second:.1f} steps/s")

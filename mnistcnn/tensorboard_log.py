@@ -18,6 +18,7 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from mnistcnn.outputs import EVENT_FILES
 from mnistcnn.results import (
     Evaluation,
     Layer,
@@ -44,6 +45,8 @@ class TensorBoardLog:
         """Take in one event of a run."""
         if isinstance(event, TrainingStarted):
             self._start_step = event.start_step
+            if not self._start_step:
+                self._remove_earlier_run()
             self._write("train", 0, graph_def=graph(event.layers).SerializeToString())
         elif isinstance(event, TrainingRecord):
             self._write_record(event)
@@ -56,6 +59,10 @@ class TensorBoardLog:
         """Write what is still held, and close the files."""
         for writer in self._writers.values():
             writer.close()
+
+    def _remove_earlier_run(self) -> None:
+        for path in self._folder.glob(EVENT_FILES):
+            path.unlink()
 
     def _write_record(self, record: TrainingRecord) -> None:
         rate = record.steps_per_second

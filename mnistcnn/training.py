@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from mnistcnn.batches import training_batches
-from mnistcnn.callbacks import Checkpointing, GracefulStop, LastBatch, ProbabilityLogger
+from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.checkpoint import (
     Checkpoint,
     model_variables,
     read_latest_checkpoint,
+    remove_checkpoints,
     restore_variables,
     write_checkpoint,
 )
@@ -43,14 +44,19 @@ def train(
 ) -> TrainingResult:
     """Train the network on a dataset's train split and measure it on its test split.
 
-    `listeners` are told of the start, of progress, of every record and validation, and of the result. With `outputs` the run keeps checkpoints,
-    goes on from the last one where they say so, and saves the model; without, nothing is written. Once
+    `listeners` are told of the start, of progress, of every record and validation, and of the result. With `outputs`
+    the run keeps checkpoints, goes on from the last one where they say so (and removes an earlier run's where not),
+    and saves the model; without, nothing is written. Where the run validates, the validation split is not trained on.
+    Once
     `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
-    Raises MnistcnnError where files cannot be read or written, or a checkpoint is of another run.
+    Raises MnistcnnError where files cannot be read or written, a checkpoint is of another run, or the loss becomes
+    NaN or infinite.
     """
     backend = keras.backend.backend()
     precision = chosen_precision(config.precision, backend)
-    split = dataset.split("train") if config.validation_held_out or config.validate_every else dataset.training_images()
+    held_out = config.validation_held_out or config.validate_every
+    split = dataset.split("train") if held_out else dataset.training_images()
+    dataset.split("test")  # what is wrong with it shows before the hours of training, not after
     model = initial_model(config, precision)
 
     # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
@@ -68,6 +74,17 @@ def train(
     if begin.memory:
         keeper.restore(begin.memory)
         validation.restore(begin.memory)
+
+    def save(model: keras.Model, step: int) -> None:
+        if outputs is not None:
+            memory = keeper.memory() | validation.memory()
+            variables = model_variables(model)
+            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=variables, memory=memory))
+
+    if outputs and start_step == 0:
+        # Not before all else is known to be well. From here on there is something to resume, whatever happens.
+        remove_checkpoints(outputs.checkpoints)
+        save(model, 0)
     started = TrainingStarted(
         config=config,
         data=dataset.name,
@@ -81,27 +98,22 @@ def train(
     for listener in listeners:
         listener(started)
 
-    def save(model: keras.Model, step: int) -> None:
-        if outputs is not None:
-            memory = keeper.memory() | validation.memory()
-            variables = model_variables(model)
-            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=variables, memory=memory))
-
     metric = LastBatch(config.batch_size)
     callbacks = [
+        FiniteLoss(metric),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         validation,
         Checkpointing(config.checkpoint_every, save),
         GracefulStop(should_stop),
     ]
     began = time.perf_counter()
-    if start_step < config.steps and not validation.is_out_of_patience:
+    if start_step < config.steps and not validation.is_out_of_patience and not should_stop():
         _compile(model, config, backend, start_step, metric)
         model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
 
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
-    trained, test, kept_step = None, None, None
+    trained, test = None, None
     if step == config.steps or validation.is_out_of_patience:
         weights, kept_step = _kept(model, step, validation)
         trained, test = _measured(weights, kept_step, config, dataset, backend)
@@ -111,7 +123,7 @@ def train(
         model=trained,
         step=step,
         steps=config.steps,
-        kept_step=kept_step,
+        kept_step=trained.metadata.step if trained else None,
         history=keeper.history,
         loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
         test=test,
@@ -233,4 +245,6 @@ def _measured(
     network.set_weights(weights)
     metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=installed_versions(backend))
     test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
+    if not math.isfinite(test.loss):
+        raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
     return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test

@@ -1,0 +1,89 @@
+"""A run that is killed at any moment, and resumed, ends as if it had never been interrupted."""
+
+import hashlib
+import random
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from training_process import (
+    UNFINISHED_CHECKPOINT,
+    UNFINISHED_MODEL,
+    TrainingProcess,
+    logged_records,
+    timeless,
+)
+
+from mnistcnn.model_file import load_model
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A moment to kill a run at: from `step` on, and there once `reached` holds."""
+
+    step: int
+    reached: Callable[[TrainingProcess], bool]
+
+
+def weights_hash(path: Path) -> str:
+    """One hash of all the weights in a model file."""
+    return hashlib.sha256(b"".join(weight.tobytes() for weight in load_model(path).model.get_weights())).hexdigest()
+
+
+def kills(count: int, steps: int, seed: int) -> Iterator[Kill]:
+    """Choose moments spread over a run: starting, training, writing a checkpoint, and last writing the model."""
+    randomness = random.Random(seed)
+    yield Kill(0, lambda run: run.started)
+    for step in sorted(randomness.sample(range(1, steps - 10), count - 2)):
+        share = randomness.random()
+        moments: list[Callable[[TrainingProcess], bool]] = [
+            lambda run: True,
+            lambda run, share=share: run.is_writing(UNFINISHED_CHECKPOINT, share),  # type: ignore[misc]
+        ]
+        yield Kill(step, randomness.choice(moments))
+    yield Kill(steps, lambda run: run.is_writing(UNFINISHED_MODEL))
+
+
+@pytest.mark.parametrize(
+    ("count", "steps", "options"),
+    [
+        pytest.param(5, 60, [], id="a few"),
+        pytest.param(22, 300, ["--optimizer", "adam"], id="many", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_ends_as_one_that_never_stopped(
+    tmp_path: Path, environment: dict[str, str], count: int, steps: int, options: list[str]
+) -> None:
+    """SIGKILL at seeded random moments, then --resume: the same weights, the same log, nothing left half-written."""
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    straight.mkdir()
+    killed.mkdir()
+    options = [*options, "--steps", str(steps)]
+    uninterrupted = TrainingProcess(straight, environment, *options)
+
+    died, while_writing = 0, 0
+    for kill in kills(count, steps, seed=1):
+        run = TrainingProcess(killed, environment, *options, "--resume")
+        run.until(lambda run=run, kill=kill: run.logged_step >= kill.step and kill.reached(run))  # type: ignore[misc]
+        run.send(signal.SIGKILL)
+        assert run.end() == -signal.SIGKILL
+        died += 1
+        while_writing += any(killed.glob(UNFINISHED_CHECKPOINT)) or any(killed.glob(UNFINISHED_MODEL))
+        assert not (killed / "run.keras").exists()
+    last = TrainingProcess(killed, environment, *options, "--resume")
+    assert last.end() == 0, last.stderr
+    assert uninterrupted.end() == 0, uninterrupted.stderr
+
+    assert died == count
+    assert while_writing >= count // 4  # a kill that came as the file got its name is none of these
+    assert weights_hash(killed / "run.keras") == weights_hash(straight / "run.keras")
+    records = logged_records(killed)
+    assert [record["step"] for record in records] == list(range(5, steps + 1, 5))
+    assert timeless(records) == timeless(logged_records(straight))
+    left = [path.name for folder in (killed, killed / "run.keras.checkpoint") for path in folder.iterdir()]
+    assert sorted(left) == sorted(
+        ["stderr", "stdout", "run.jsonl", "run.keras", "run.keras.checkpoint"]
+        + [f"step-{step:09d}.npz" for step in (steps - 10, steps)]
+    )

@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM: the first lets a run end in order, the second ends it at once. Real processes, real signals."""
+
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from training_process import TrainingProcess
+
+from mnistcnn.checkpoint import checkpoint_files
+from mnistcnn.model_file import load_model
+
+LONG = ("--steps", "100000")
+# One execution of 50 steps takes seconds, long enough for two signals to arrive within it.
+HEAVY = ("--steps", "100000", "--batch-size", "1000", "--log-every", "50", "--checkpoint-every", "50")
+BOTH = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@BOTH
+def test_the_first_signal_saves_and_says_how_to_go_on(
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals, status: int
+) -> None:
+    """The execution under way is finished and saved; the command printed goes on from there."""
+    run = TrainingProcess(tmp_path, environment, *LONG)
+    run.until(lambda: run.logged_step >= 5)
+    run.send(number)
+    assert run.end() == status
+    assert run.stdout == ""
+    *_, acknowledged, last = run.stderr.splitlines()
+    assert acknowledged == "finishing what is under way; once more to stop at once"
+    step = run.logged_step
+    stopped, command = last.split("; go on with: ")
+    assert stopped == f"stopped at step {step:,} of 100,000"
+    assert checkpoint_files(tmp_path / "run.keras.checkpoint")[-1].name == f"step-{step:09d}.npz"
+    assert not (tmp_path / "run.keras").exists()
+
+    interpreter, *words = shlex.split(command)
+    assert interpreter.startswith("python")
+    words[words.index("100000")] = str(step + 5)
+    done = subprocess.run([run.process.args[0], *words], cwd=tmp_path, env=environment, capture_output=True, text=True)  # type: ignore[index,list-item]
+    assert done.returncode == 0, done.stderr
+    assert f"going on at step {step:,}" in done.stderr
+    assert done.stdout.startswith(f"trained to step {step + 5:,} ")
+
+
+def test_the_second_signal_stops_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
+    """It waits for no step: the last checkpoint stands, and no later one is written."""
+    run = TrainingProcess(tmp_path, environment, *HEAVY)
+    run.until(lambda: run.stderr.count("\n") >= 2)  # the header of the records: the first steps are under way
+    run.send(signal.SIGINT)
+    run.until(lambda: "once more to stop at once" in run.stderr)
+    run.send(signal.SIGINT)
+    assert run.end() == 130
+    assert [path.name for path in checkpoint_files(tmp_path / "run.keras.checkpoint")] == ["step-000000000.npz"]
+    assert "Traceback" not in run.stderr
+
+
+@BOTH
+def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals, status: int
+) -> None:
+    """While Keras is imported there is nothing to save: no files, no traceback."""
+    run = TrainingProcess(tmp_path, environment, *LONG)
+    run.until(lambda: (tmp_path / "keras-home" / "keras.json").exists())  # which the import of Keras writes
+    run.send(number)
+    assert run.end() == status
+    assert (run.stdout, run.stderr) == ("", "")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "keras-home") == ["stderr", "stdout"]
+
+
+def test_a_signal_after_the_last_step_lets_the_model_be_saved(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Evaluation and saving are finished and reported; the exit status still tells of the signal."""
+    run = TrainingProcess(tmp_path, environment, "--steps", "20")
+    run.until(lambda: (tmp_path / "run.keras.checkpoint" / "step-000000020.npz").exists())
+    run.send(signal.SIGINT)
+    assert run.end() == 130
+    assert "model saved: run.keras" in run.stdout
+    assert load_model(tmp_path / "run.keras").metadata.step == 20

@@ -1,0 +1,91 @@
+"""A training run as a real process, for tests that watch it and end it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 120  # seconds until a condition that never holds fails the test
+SHORT_RUN = ("--data", "digits", "--batch-size", "8", "--log-every", "5", "--checkpoint-every", "10")
+
+
+class TrainingProcess:
+    """`mnistcnn train -m run.keras --log-file run.jsonl` in a folder, with the options of a short run."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *options: str, **settings: Any) -> None:
+        self.folder = folder
+        self.stderr_path, self.stdout_path = folder / "stderr", folder / "stdout"
+        command = [sys.executable, "-m", "mnistcnn", "train", "-m", "run.keras", "--log-file", "run.jsonl"]
+        with self.stderr_path.open("wb") as stderr, self.stdout_path.open("wb") as stdout:
+            self.process = subprocess.Popen(
+                [*command, *SHORT_RUN, *options], cwd=folder, env=environment, stderr=stderr, stdout=stdout, **settings
+            )
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Return as soon as a condition holds; fail where the run ends, or the patience does, before it does."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert self.process.poll() is None, f"the run ended too early: {self.stderr}"
+            assert time.monotonic() < deadline, f"the condition never held: {self.stderr}"
+            time.sleep(0.0005)
+
+    def send(self, signal_number: signal.Signals) -> None:
+        """Send the process a signal."""
+        self.process.send_signal(signal_number)
+
+    def end(self) -> int:
+        """Wait for the end and return the exit status; a signal's number, negated, where one ended it."""
+        return self.process.wait(PATIENCE)
+
+    @property
+    def stderr(self) -> str:
+        """What the run has written on stderr so far."""
+        return self.stderr_path.read_text()
+
+    @property
+    def stdout(self) -> str:
+        """What the run has written on stdout so far."""
+        return self.stdout_path.read_text()
+
+    @property
+    def started(self) -> bool:
+        """Whether the run holds its files, which is before it imports Keras."""
+        return (self.folder / "run.keras.checkpoint" / "lock").exists()
+
+    @property
+    def logged_step(self) -> int:
+        """The step of the last whole record in the log; 0 where there is none."""
+        return next((record["step"] for record in reversed(logged_records(self.folder))), 0)
+
+    def is_writing(self, name: str, share: float = 0) -> bool:
+        """Tell whether a file of such a name, a glob pattern, is half-written: so much of 13 MB, at least."""
+        return any(_size(path) >= share * 13e6 for path in self.folder.glob(name))
+
+
+UNFINISHED_CHECKPOINT = "run.keras.checkpoint/.step-*.unfinished"
+UNFINISHED_MODEL = ".run.keras.*.unfinished"
+
+
+def logged_records(folder: Path) -> list[dict[str, Any]]:
+    """Read the whole lines of a run's log."""
+    try:
+        lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+
+def timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out of records what the clock says, which alone may differ between two equal runs."""
+    return [{name: value for name, value in record.items() if name != "steps_per_second"} for record in records]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it has its name by now
+        return -1
