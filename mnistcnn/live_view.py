@@ -164,6 +164,7 @@ def record_line(record: TrainingRecord) -> str:
 
 def validation_line(validation: TrainingValidation) -> str:
     """Return a validation in a line."""
-    return f"{validation.step:6} {validation.loss:7.4f} {100 * validation.accuracy:5.2f} % on the validation split" + (
-        ", the best so far" if validation.is_best else ""
+    return (
+        f"validation at step {validation.step:,}: loss {validation.loss:.4f}, "
+        f"accuracy {100 * validation.accuracy:.2f} %" + (", the best so far" if validation.is_best else "")
     )

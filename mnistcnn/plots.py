@@ -174,6 +174,8 @@ def _mistakes(figure: Any, evaluation: Evaluation) -> None:
         fontsize="medium",
         fontweight="bold",
     )
+    if not shown:
+        return
     for place, axes in enumerate(figure.subplots(2, MISTAKES_DRAWN // 2).flat):
         axes.axis("off")
         if place < len(shown):
