@@ -46,15 +46,15 @@ def save_training_sheet(result: TrainingResult, path: Path) -> None:
         loss, accuracy = figure.subplots(2, 1, sharex=True)
         _curves(loss, result.history, "loss")
         _curves(accuracy, result.history, "accuracy")
-        loss.set(title="Loss", ylabel="cross-entropy, nats")
-        loss.set_ylim(bottom=0)
-        accuracy.set(title="Accuracy", xlabel="steps", ylabel="read right")
-        accuracy.set_ylim(top=1)
-        accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
         if result.test is not None:
             test = result.test
             _mark_test(loss, test.loss, f"{test.data} test split {test.loss:.4f}")
             _mark_test(accuracy, test.accuracy, f"{test.data} test split {100 * test.accuracy:.2f} %")
+        loss.set(title="Loss", ylabel="cross-entropy, nats", xlim=(0, 1.02 * result.step))
+        loss.set_ylim(bottom=0)  # last: a limit fixes the other end where it is
+        accuracy.set(title="Accuracy", xlabel="steps", ylabel="read right")
+        accuracy.set_ylim(top=1)
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
         loss.legend(loc="upper right")
         accuracy.legend(loc="lower right")
         recipe = f"{result.test.recipe} recipe, " if result.test is not None else ""
@@ -91,8 +91,15 @@ def _curves(axes: Axes, history: TrainingHistory, name: str) -> None:
     """Draw each record as a dot, their running mean as a line, and validations as diamonds."""
     steps = np.array([point.step for point in history.records])
     values = np.array([getattr(point, name) for point in history.records])
-    label = "each logged batch"
-    axes.plot(steps, values, ".", label=label, color=BLUE, alpha=0.4, markersize=5, markeredgewidth=0, clip_on=False)
+    dots: dict[str, Any] = {
+        "alpha": 0.4,
+        "markersize": 5,
+        "markeredgewidth": 0,
+        "clip_on": False,
+        "label": "each logged batch",
+    }
+    if history.records:
+        axes.plot(steps, values, ".", color=BLUE, **dots)
     window = max(1, len(values) // SMOOTHED)
     if window > 1:
         mean = np.convolve(values, np.full(window, 1 / window), "valid")

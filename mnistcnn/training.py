@@ -10,16 +10,8 @@ import numpy as np
 
 from mnistcnn.batches import training_batches
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
-from mnistcnn.checkpoint import (
-    Checkpoint,
-    model_variables,
-    read_latest_checkpoint,
-    remove_checkpoints,
-    restore_variables,
-    write_checkpoint,
-)
 from mnistcnn.config import TrainConfig
-from mnistcnn.datasets import Dataset
+from mnistcnn.datasets import Dataset, Split
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy
 from mnistcnn.history import HistoryKeeper
@@ -28,6 +20,7 @@ from mnistcnn.model import build_model, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation, Layer, Listener, TrainingResult, TrainingStarted
+from mnistcnn.run_state import RunState
 from mnistcnn.runtime import chosen_precision, installed_versions
 from mnistcnn.validation import Validation
 
@@ -47,8 +40,7 @@ def train(
     `listeners` are told of the start, of progress, of every record and validation, and of the result. With `outputs`
     the run keeps checkpoints, goes on from the last one where they say so (and removes an earlier run's where not),
     and saves the model; without, nothing is written. Where the run validates, the validation split is not trained on.
-    Once
-    `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
+    Once `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
     Raises MnistcnnError where files cannot be read or written, a checkpoint is of another run, or the loss becomes
     NaN or infinite.
     """
@@ -57,34 +49,17 @@ def train(
     held_out = config.validation_held_out or config.validate_every
     split = dataset.split("train") if held_out else dataset.training_images()
     dataset.split("test")  # what is wrong with it shows before the hours of training, not after
-    model = initial_model(config, precision)
-
-    # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
-    blank = Checkpoint(
-        step=0,
-        determinants={**config.determinants, "data": split.fingerprint},
-        exactness={"backend": backend, "precision": precision},
-        variables={},
-    )
-    begin, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (blank, ())
-    start_step = begin.step
     keeper = HistoryKeeper()
     listeners = (keeper, *listeners)
     validation = Validation(config, dataset, listeners)
-    if begin.memory:
-        keeper.restore(begin.memory)
-        validation.restore(begin.memory)
-
-    def save(model: keras.Model, step: int) -> None:
-        if outputs is not None:
-            memory = keeper.memory() | validation.memory()
-            variables = model_variables(model)
-            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=variables, memory=memory))
-
-    if outputs and start_step == 0:
-        # Not before all else is known to be well. From here on there is something to resume, whatever happens.
-        remove_checkpoints(outputs.checkpoints)
-        save(model, 0)
+    state = RunState(
+        outputs,
+        [keeper, validation],
+        determinants={**config.determinants, "data": split.fingerprint},
+        exactness={"backend": backend, "precision": precision},
+    )
+    model = initial_model(config, precision)
+    start_step, notes = state.begin(model, config)
     started = TrainingStarted(
         config=config,
         data=dataset.name,
@@ -103,15 +78,12 @@ def train(
         FiniteLoss(metric),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         validation,
-        Checkpointing(config.checkpoint_every, save),
+        Checkpointing(config.checkpoint_every, state.save),
         GracefulStop(should_stop),
     ]
-    began = time.perf_counter()
+    seconds = 0.0
     if start_step < config.steps and not validation.is_out_of_patience and not should_stop():
-        _compile(model, config, backend, start_step, metric)
-        model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
-    seconds = time.perf_counter() - began
-
+        seconds = _fit(model, config, split, start_step, metric, callbacks)
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
     trained, test = None, None
     if step == config.steps or validation.is_out_of_patience:
@@ -128,7 +100,7 @@ def train(
         loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
         test=test,
         seconds=seconds,
-        steps_per_second=(step - start_step) / seconds,
+        steps_per_second=(step - start_step) / seconds if seconds else 0.0,
     )
     for listener in listeners:
         listener(result)
@@ -186,7 +158,17 @@ def _layers(model: keras.Model) -> tuple[Layer, ...]:
     )
 
 
-def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: int, metric: LastBatch) -> None:
+def _fit(
+    model: keras.Model,
+    config: TrainConfig,
+    split: Split,
+    start_step: int,
+    metric: LastBatch,
+    callbacks: list[keras.callbacks.Callback],
+) -> float:
+    """Train from `start_step` on and return the seconds that took."""
+    backend = keras.backend.backend()
+    began = time.perf_counter()
     model.compile(
         optimizer=model.optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
@@ -195,39 +177,8 @@ def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: 
         steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
         jit_compile=backend == "jax",
     )
-
-
-def _resume(
-    model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint
-) -> tuple[Checkpoint, tuple[str, ...]]:
-    """Bring a model to its last checkpoint; return that, or `run` itself, and what a person ought to know."""
-    checkpoint = read_latest_checkpoint(outputs.checkpoints)
-    if checkpoint is None:
-        return run, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
-    differences = [
-        f"{name} was {checkpoint.determinants.get(name)!r} and is now {value!r}"
-        for name, value in run.determinants.items()
-        if checkpoint.determinants.get(name) != value
-    ]
-    if differences:
-        raise MnistcnnError(
-            f"{outputs.checkpoints} is of another run: {'; '.join(differences)}. "
-            "Resume with the options it was started with, or start anew with --force"
-        )
-    if checkpoint.step > config.steps:
-        raise MnistcnnError(
-            f"{outputs.checkpoints} is at step {checkpoint.step:,} already: resume with --steps of that or more, "
-            f"not {config.steps:,}"
-        )
-    restore_variables(model, checkpoint.variables)
-    changed = [
-        f"{name} was {checkpoint.exactness.get(name)} and is now {value}"
-        for name, value in run.exactness.items()
-        if checkpoint.exactness.get(name) != value
-    ]
-    if changed:
-        return checkpoint, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
-    return checkpoint, ()
+    model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
+    return time.perf_counter() - began
 
 
 def _kept(model: keras.Model, step: int, validation: Validation) -> tuple[list[np.ndarray], int]:
