@@ -30,6 +30,7 @@ STYLE: Any = {  # Any: matplotlib's type is every setting's name
     "figure.facecolor": "white",
     "font.size": 9.0,
     "legend.frameon": False,
+    "image.interpolation": "none",  # pixels stay pixels
     "pdf.fonttype": 42,  # text stays text
     "svg.fonttype": "none",
     "svg.hashsalt": "mnistcnn",  # the same result makes the same file
@@ -91,15 +92,9 @@ def _curves(axes: Axes, history: TrainingHistory, name: str) -> None:
     """Draw each record as a dot, their running mean as a line, and validations as diamonds."""
     steps = np.array([point.step for point in history.records])
     values = np.array([getattr(point, name) for point in history.records])
-    dots: dict[str, Any] = {
-        "alpha": 0.4,
-        "markersize": 5,
-        "markeredgewidth": 0,
-        "clip_on": False,
-        "label": "each logged batch",
-    }
     if history.records:
-        axes.plot(steps, values, ".", color=BLUE, **dots)
+        (dots,) = axes.plot(steps, values, ".", color=BLUE, alpha=0.4, markersize=5, label="each logged batch")
+        dots.set(markeredgewidth=0, clip_on=False)
     window = max(1, len(values) // SMOOTHED)
     if window > 1:
         mean = np.convolve(values, np.full(window, 1 / window), "valid")
