@@ -85,7 +85,7 @@ def train(
 
     metric = LastBatch(config.batch_size)
     callbacks = [
-        FiniteLoss(metric),  # first: what is not finite is neither logged nor saved
+        FiniteLoss(),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         Checkpointing(config.checkpoint_every, save),
         GracefulStop(should_stop),
