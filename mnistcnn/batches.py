@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
 
+from mnistcnn.augmentation import augment
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import CLASSES, Split
 from mnistcnn.pictures import model_inputs
@@ -44,8 +45,8 @@ def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iter
 def training_batches(split: Split, config: TrainConfig, start_step: int = 0) -> tf.data.Dataset:
     """Return the batches of the steps from `start_step` to the run's last.
 
-    Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`. The images stay
-    uint8 until they are in a batch: a quarter of the memory.
+    Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`, the inputs distorted
+    where the configuration says so. The images stay uint8 until they are in a batch: a quarter of the memory.
     """
     batch_size = config.batch_size
     with tf.device("CPU"):
@@ -54,8 +55,10 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0) -> 
     def blocks() -> Iterator[np.ndarray]:
         return batch_positions(len(split), batch_size, config.seed, range(start_step, config.steps))
 
-    def batch(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(step: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = model_inputs(tf.gather(images, positions), xp=tnp)
+        if config.augmentation:
+            inputs = augment(inputs, config.seed, step)
         return inputs, tf.one_hot(tf.gather(labels, positions), CLASSES)
 
     signature = tf.TensorSpec((None, batch_size), tf.int64)
@@ -63,6 +66,7 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0) -> 
         tf.data.Dataset.from_generator(blocks, output_signature=signature)
         .unbatch()
         .apply(tf.data.experimental.assert_cardinality(config.steps - start_step))
+        .enumerate(start=start_step)
         .map(batch, num_parallel_calls=1, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )

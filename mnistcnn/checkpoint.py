@@ -5,7 +5,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
 
 KEPT = 2  # so that a torn disk still leaves one
+MEMORY = "memory."  # before the names of what is remembered
 VARIABLE_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
 
 
@@ -25,12 +26,14 @@ class Checkpoint:
 
     `variables` are the arrays of the model and its optimizer, dropout's random state among them, by name.
     `determinants` is what must be the same for the run to go on; `exactness` what must be for it to stay bit-exact.
+    `memory` is what those who watch the run remember of it, such as the weights that were best.
     """
 
     step: int
     determinants: Mapping[str, Any]
     exactness: Mapping[str, str]
     variables: Mapping[str, np.ndarray]
+    memory: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def model_variables(model: keras.Model) -> dict[str, np.ndarray]:
@@ -70,6 +73,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     with written_whole(folder / f"step-{checkpoint.step:09d}.npz") as file:
         arrays: dict[str, Any] = {
             **checkpoint.variables,
+            **{f"{MEMORY}{name}": array for name, array in checkpoint.memory.items()},
             "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
         }
         np.savez(file, **arrays)
@@ -103,9 +107,11 @@ def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
     for path in reversed(files):
         try:
             with path.open("rb") as file:
-                variables = dict(np.load(file, allow_pickle=False))
-            header = json.loads(variables.pop("header").tobytes())
-            return Checkpoint(variables=variables, **header)
+                arrays = dict(np.load(file, allow_pickle=False))
+            header = json.loads(arrays.pop("header").tobytes())
+            remembered = [name for name in arrays if name.startswith(MEMORY)]
+            memory = {name.removeprefix(MEMORY): arrays.pop(name) for name in remembered}
+            return Checkpoint(variables=arrays, memory=memory, **header)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             continue
     if files:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import report
+from mnistcnn import evaluation_report, live_view, report
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
@@ -69,6 +69,8 @@ HYPERPARAMETERS = frozenset(
         "seed",
         "log_every",
         "checkpoint_every",
+        "validate_every",
+        "patience",
         "precision",
     ]
 )
@@ -108,7 +110,7 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     from mnistcnn.datasets import load_dataset
     from mnistcnn.download import COMPRESSED_BYTES
 
-    with report.DownloadView(COMPRESSED_BYTES, quiet=quiet) as view:
+    with live_view.DownloadView(COMPRESSED_BYTES, quiet=quiet) as view:
         dataset = load_dataset(data, on_bytes=view)
     if dataset.notice:
         report.warn(dataset.notice)
@@ -168,6 +170,13 @@ def train(
     checkpoint_every: Annotated[
         int | None, _hyperparameter("checkpoint_every", "Steps between checkpoints; 0 keeps the last only.")
     ] = None,
+    validate_every: Annotated[
+        int | None, _hyperparameter("validate_every", "Steps between validations; 0 never validates.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _hyperparameter("patience", "Validations without a lower loss that end the run, keeping the best; 0 keeps on."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,
     backend: Backend = None,
@@ -181,7 +190,7 @@ def train(
         config = config_from_recipe(recipe, **changes)
         with (
             claimed_outputs(outputs, force=force),
-            report.TrainingView(quiet=quiet) as view,
+            live_view.TrainingView(quiet=quiet) as view,
             _log(log_file) as log,
         ):
             dataset = _dataset(data, quiet=quiet)
@@ -197,7 +206,10 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Model = DEFAULT_MODEL,
+    models: Annotated[
+        list[Path] | None,
+        typer.Option("-m", "--model", metavar="FILE", help="The model file; several are put side by side."),
+    ] = None,
     data: Data = None,
     split: Annotated[
         str | None,
@@ -206,13 +218,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     backend: Backend = None,
 ) -> None:
-    """Measure a model on labelled images."""
+    """Measure a model on labelled images, or several side by side."""
     with error_door():
         dataset = _dataset(data)
-        trained = _load_model(model, backend)
-        from mnistcnn.evaluation import evaluate
+        trained = {str(path): _load_model(path, backend) for path in models or [DEFAULT_MODEL]}
+        from mnistcnn.evaluation import compare
 
-        report.show_evaluation(evaluate(trained, dataset, split), as_json=as_json)
+        comparison = compare(trained, dataset, split)
+        evaluation_report.show_comparison(comparison, as_json=as_json)
 
 
 @app.command()

@@ -32,7 +32,14 @@ class TrainConfig:
     seed: int = 0
     log_every: int = 50  # steps; 0 logs nothing
     checkpoint_every: int = 1_000  # steps; 0 writes one at the end only
+    validate_every: int = 0  # steps; 0 never validates
+    patience: int = 0  # validations without a lower loss that end the run, and the best is kept; 0 keeps the last step
     precision: str = "auto"
+    # What belongs to a recipe and has no option of its own.
+    warmup: float | None = None  # share of the steps in which the rate rises, to fall as a cosine; None: constant
+    label_smoothing: float = 0.0
+    augmentation: bool = False
+    validation_held_out: bool = True  # False trains on the validation split too, once everything is chosen
 
     def __post_init__(self) -> None:
         _require(self.steps >= 1, "--steps", "a whole number from 1 on", self.steps)
@@ -59,16 +66,54 @@ class TrainConfig:
             f"a multiple of --log-every, which is {self.log_every}",
             self.checkpoint_every,
         )
+        _require(self.validate_every >= 0, "--validate-every", "a whole number from 0 on", self.validate_every)
+        _require(
+            self.log_every == 0 or self.validate_every % self.log_every == 0,
+            "--validate-every",
+            f"a multiple of --log-every, which is {self.log_every}",
+            self.validate_every,
+        )
+        _require(
+            self.validate_every == 0 or self.validation_held_out,
+            "--validate-every",
+            f"0 with the {self.recipe} recipe, which trains on the validation images too",
+            self.validate_every,
+        )
+        _require(self.patience >= 0, "--patience", "a whole number from 0 on", self.patience)
+        _require(
+            self.patience == 0 or self.validate_every > 0, "--patience", "0 without --validate-every", self.patience
+        )
         _require(self.precision in PRECISIONS, "--precision", f"one of {', '.join(PRECISIONS)}", self.precision)
 
     @property
     def determinants(self) -> dict[str, Any]:
-        """What changes the result of a step, and so must be the same when a run is resumed."""
-        free = {"steps", "log_every", "checkpoint_every", "precision"}
+        """What changes the result of a step, and so must be the same when a run is resumed.
+
+        With `patience` it matters at which steps the network is validated, but not how long the patience is: a longer
+        one takes up a run where a shorter one ended it.
+        """
+        free = {"log_every", "checkpoint_every", "precision", "patience"}
+        if self.warmup is None:
+            free.add("steps")  # a run at a constant rate can be extended; a schedule depends on its length
+        if not self.patience:
+            free.add("validate_every")
         return {name: value for name, value in asdict(self).items() if name not in free}
 
 
-RECIPES = {"tutorial": TrainConfig()}
+RECIPES = {
+    "tutorial": TrainConfig(),
+    "fast": TrainConfig(recipe="fast", steps=600, learning_rate=0.005, optimizer="adam", warmup=0.2),
+    "best": TrainConfig(
+        recipe="best",
+        steps=18_000,
+        learning_rate=0.002,
+        optimizer="adam",
+        warmup=0.05,
+        label_smoothing=0.05,
+        augmentation=True,
+        validation_held_out=False,
+    ),
+}
 
 
 def config_from_recipe(recipe: str, **changes: Any) -> TrainConfig:

@@ -60,6 +60,13 @@ class Dataset:
             raise MnistcnnError(f"the {name} split of {self.name} holds no images: more pictures are needed")
         return split
 
+    def training_images(self) -> Split:
+        """Return the validation and train splits as one: all the images that a dataset has to train on."""
+        validation, train = self.split("validation"), self.split("train")
+        return Split(
+            np.concatenate([validation.images, train.images]), np.concatenate([validation.labels, train.labels])
+        )
+
 
 def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count: None) -> Dataset:
     """Find a dataset: "mnist", "digits", or the path of a folder or an .npz file.

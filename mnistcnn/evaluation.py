@@ -1,14 +1,26 @@
 """How well a model reads labelled images."""
 
+from collections.abc import Mapping
+
+import keras
 import numpy as np
 
-from mnistcnn.datasets import Dataset
-from mnistcnn.model import logits_model
+from mnistcnn.datasets import Dataset, Split
+from mnistcnn.measures import (
+    calibration_bins,
+    calibration_error,
+    confusion_matrix,
+    measures_by_class,
+    top_k_accuracy,
+    wilson_interval,
+)
+from mnistcnn.model import CLASSES, logits_model
 from mnistcnn.model_file import TrainedModel
 from mnistcnn.pictures import model_inputs
-from mnistcnn.results import Evaluation
+from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
 BATCH_SIZE = 500
+WORST_MISTAKES = 20
 
 
 def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) -> Evaluation:
@@ -18,21 +30,92 @@ def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) 
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    loss, accuracy = loss_and_accuracy(predicted_logits(trained, images.images), images.labels)
+    return _evaluation(trained, predicted_logits(trained, images.images), images, dataset.name, name)
+
+
+def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
+    """Measure models, by name, on the same split, and find the images that they do not all read alike.
+
+    Raises as `Dataset.split` does.
+    """
+    name = split or dataset.default_split
+    images = dataset.split(name)
+    logits = [predicted_logits(trained, images.images) for trained in models.values()]
+    return Comparison(
+        models=tuple(models),
+        evaluations=tuple(
+            _evaluation(trained, outputs, images, dataset.name, name)
+            for trained, outputs in zip(models.values(), logits, strict=True)
+        ),
+        differences=_differences(np.stack([softmax(outputs) for outputs in logits]), images),
+    )
+
+
+def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: str, split: str) -> Evaluation:
+    labels, probabilities = images.labels, softmax(logits)
+    loss, accuracy = loss_and_accuracy(logits, labels)
+    confusion = confusion_matrix(labels, logits.argmax(axis=1), CLASSES)
+    hits, bins = int(confusion.trace()), calibration_bins(probabilities, labels)
     return Evaluation(
         loss=loss,
         accuracy=accuracy,
+        accuracy_interval=wilson_interval(hits, len(images)),
+        top2_accuracy=top_k_accuracy(probabilities, labels, 2),
+        calibration_error=calibration_error(bins),
         step=trained.metadata.step,
         recipe=trained.metadata.recipe,
-        data=dataset.name,
-        split=name,
+        data=data,
+        split=split,
         images=len(images),
+        mistakes=len(images) - hits,
+        classes=measures_by_class(confusion),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        calibration=bins,
+        worst_mistakes=_worst_mistakes(probabilities, images),
+    )
+
+
+def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, ...]:
+    """Return the images misread with the highest probability, the surest first; probabilities (N, 10)."""
+    answers = probabilities.argmax(axis=1)
+    (misread,) = np.nonzero(answers != images.labels)
+    surest_first = misread[np.argsort(-probabilities[misread, answers[misread]], kind="stable")]
+    return tuple(
+        Mistake(
+            position=position,
+            label=int(images.labels[position]),
+            digit=int(answers[position]),
+            probability=float(probabilities[position, answers[position]]),
+            label_probability=float(probabilities[position, images.labels[position]]),
+            image=images.images[position],
+        )
+        for position in surest_first[:WORST_MISTAKES].tolist()
+    )
+
+
+def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, ...]:
+    """Return the images that models with probabilities (models, N, 10) do not all read alike."""
+    answers = probabilities.argmax(axis=2)  # (models, N)
+    (apart,) = np.nonzero((answers != answers[0]).any(axis=0))
+    return tuple(
+        Difference(
+            position=position,
+            label=int(images.labels[position]),
+            digits=tuple(answers[:, position].tolist()),
+            probabilities=tuple(probabilities[:, position].max(axis=1).tolist()),
+            image=images.images[position],
+        )
+        for position in apart.tolist()
     )
 
 
 def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
     """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
-    network = logits_model(trained.model)
+    return network_outputs(logits_model(trained.model), images)
+
+
+def network_outputs(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return what a network makes of images (N, 28, 28) uint8, in their order: (N, …) float32; none is dropped."""
     batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
     return np.concatenate([network.predict_on_batch(model_inputs(batch)) for batch in batches])
 

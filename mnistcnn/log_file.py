@@ -5,18 +5,18 @@ import os
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
-from mnistcnn.results import TrainingEvent, TrainingRecord, TrainingStarted
+from mnistcnn.results import TrainingEvent, TrainingRecord, TrainingStarted, TrainingValidation
 
 
 class TrainingLog:
-    """A listener that appends each record to a file, and cuts what a resumed run will write again.
+    """A listener that appends each record and validation to a file, and cuts what a resumed run will write again.
 
-    Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities``. Raises MnistcnnError where the
-    file cannot be written.
+    Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities`` of a record, and ``step,
+    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,13 +28,11 @@ class TrainingLog:
         try:
             if isinstance(event, TrainingStarted):
                 self._begin(event.start_step)
-            elif isinstance(event, TrainingRecord) and self._file is not None:
-                if os.fstat(self._file.fileno()).st_nlink == 0:
-                    raise MnistcnnError(
-                        f"{self.path} was deleted in mid-run: training has stopped, go on with --resume"
-                    )
-                self._file.write(json.dumps(asdict(event)).encode() + b"\n")
-                self._file.flush()
+            elif isinstance(event, TrainingRecord):
+                self._write(asdict(event))
+            elif isinstance(event, TrainingValidation):
+                measured = {"validation_loss": event.loss, "validation_accuracy": event.accuracy}
+                self._write({"step": event.step, **measured})
         except OSError as error:
             raise MnistcnnError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
@@ -43,6 +41,14 @@ class TrainingLog:
         if self._file is not None:
             with suppress(OSError):  # what a full disk did not take was reported when it was written
                 self._file.close()
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        if os.fstat(self._file.fileno()).st_nlink == 0:
+            raise MnistcnnError(f"{self.path} was deleted in mid-run: training has stopped, go on with --resume")
+        self._file.write(json.dumps(fields).encode() + b"\n")
+        self._file.flush()
 
     def _begin(self, start_step: int) -> None:
         kept = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import keras
+import numpy as np
 
 from mnistcnn.batches import training_batches
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
@@ -21,12 +22,14 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy
+from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
 from mnistcnn.runtime import chosen_precision, installed_versions
+from mnistcnn.validation import Validation
 
 MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
 
@@ -50,9 +53,9 @@ def train(
     """
     backend = keras.backend.backend()
     precision = chosen_precision(config.precision, backend)
-    split = dataset.split("train")
+    split = dataset.split("train") if config.validation_held_out else dataset.training_images()
     dataset.split("test")  # what is wrong with it shows before the hours of training, not after
-    model = _initial_model(config, precision)
+    model = initial_model(config, precision)
 
     # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
     blank = Checkpoint(
@@ -61,11 +64,20 @@ def train(
         exactness={"backend": backend, "precision": precision},
         variables={},
     )
-    start_step, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (0, ())
+    begin, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (blank, ())
+    start_step = begin.step
+    keeper = HistoryKeeper()
+    listeners = (keeper, *listeners)
+    validation = Validation(config, dataset, listeners)
+    if begin.memory:
+        keeper.restore(begin.memory)
+        validation.restore(begin.memory)
 
     def save(model: keras.Model, step: int) -> None:
         if outputs is not None:
-            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=model_variables(model)))
+            memory = keeper.memory() | validation.memory()
+            variables = model_variables(model)
+            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=variables, memory=memory))
 
     if outputs and start_step == 0:
         # Not before all else is known to be well. From here on there is something to resume, whatever happens.
@@ -87,25 +99,29 @@ def train(
     callbacks = [
         FiniteLoss(),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
+        validation,
         Checkpointing(config.checkpoint_every, save),
         GracefulStop(should_stop),
     ]
     began = time.perf_counter()
-    if start_step < config.steps and not should_stop():
+    if start_step < config.steps and not validation.is_out_of_patience and not should_stop():
         _compile(model, config, backend, start_step, metric)
         model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
 
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
-    trained, test = None, None
-    if step == config.steps:
-        trained, test = _measured(model, config, dataset, backend)
+    trained, test, kept_step = None, None, None
+    if step == config.steps or validation.is_out_of_patience:
+        weights, kept_step = _kept(model, step, validation)
+        trained, test = _measured(weights, kept_step, config, dataset, backend)
         if outputs is not None:
             save_model(trained, outputs.model)
     return TrainingResult(
         model=trained,
         step=step,
         steps=config.steps,
+        kept_step=kept_step,
+        history=keeper.history,
         loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
         test=test,
         seconds=seconds,
@@ -114,21 +130,32 @@ def train(
 
 
 def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """Return the optimizer that a configuration names."""
+    """Return the optimizer that a configuration names, with its schedule.
+
+    With `warmup` the rate rises from 0 in a line, then falls to 0 as half a cosine (Loshchilov and Hutter, "SGDR:
+    Stochastic Gradient Descent with Warm Restarts", 2017).
+    """
     optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
-    return optimizers[config.optimizer](learning_rate=config.learning_rate)
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.warmup is not None:
+        warmup_steps = round(config.warmup * config.steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, decay_steps=config.steps - warmup_steps, warmup_target=rate, warmup_steps=warmup_steps
+        )
+    return optimizers[config.optimizer](learning_rate=rate)
 
 
 def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
     """Return how many steps run between two looks from outside, at most 50.
 
-    Executions never cross a step that is logged, and so none that is checkpointed, wherever the run starts.
+    Executions never cross a step that is logged, checkpointed or validated, wherever the run starts.
     """
-    aligned = math.gcd(config.log_every or config.checkpoint_every or MAX_STEPS_PER_EXECUTION, start_step)
+    interval = math.gcd(config.log_every, config.checkpoint_every, config.validate_every)
+    aligned = math.gcd(interval or MAX_STEPS_PER_EXECUTION, start_step)
     return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
 
 
-def _initial_model(config: TrainConfig, precision: str) -> keras.Model:
+def initial_model(config: TrainConfig, precision: str) -> keras.Model:
     """Build the network down to its logits, with its first weights and an optimizer, as step 0 finds it."""
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype))
@@ -141,7 +168,7 @@ def _initial_model(config: TrainConfig, precision: str) -> keras.Model:
 def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: int, metric: LastBatch) -> None:
     model.compile(
         optimizer=model.optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=[metric],
         # Keras runs one step an execution on PyTorch; XLA more than halves the rate of TensorFlow on a CPU.
         steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
@@ -149,11 +176,13 @@ def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: 
     )
 
 
-def _resume(model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint) -> tuple[int, tuple[str, ...]]:
-    """Bring a model to its last checkpoint; return that step and what a person ought to know."""
+def _resume(
+    model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint
+) -> tuple[Checkpoint, tuple[str, ...]]:
+    """Bring a model to its last checkpoint; return that, or `run` itself, and what a person ought to know."""
     checkpoint = read_latest_checkpoint(outputs.checkpoints)
     if checkpoint is None:
-        return 0, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
+        return run, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
     differences = [
         f"{name} was {checkpoint.determinants.get(name)!r} and is now {value!r}"
         for name, value in run.determinants.items()
@@ -176,19 +205,24 @@ def _resume(model: keras.Model, config: TrainConfig, outputs: Outputs, run: Chec
         if checkpoint.exactness.get(name) != value
     ]
     if changed:
-        return checkpoint.step, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
-    return checkpoint.step, ()
+        return checkpoint, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
+    return checkpoint, ()
+
+
+def _kept(model: keras.Model, step: int, validation: Validation) -> tuple[list[np.ndarray], int]:
+    """Return the weights to keep and their step: with patience the best by validation, else the last."""
+    if validation.best is not None and validation.best_weights:
+        return validation.best_weights, validation.best.step
+    return model.get_weights(), step
 
 
 def _measured(
-    model: keras.Model, config: TrainConfig, dataset: Dataset, backend: str
+    weights: list[np.ndarray], step: int, config: TrainConfig, dataset: Dataset, backend: str
 ) -> tuple[TrainedModel, Evaluation]:
     """Return the trained network in float32 and how well it reads the test split."""
     network = build_model(dropout=config.dropout, seed=config.seed)
-    network.set_weights(model.get_weights())
-    metadata = ModelMetadata(
-        recipe=config.recipe, step=config.steps, data=dataset.name, versions=installed_versions(backend)
-    )
+    network.set_weights(weights)
+    metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=installed_versions(backend))
     test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     if not math.isfinite(test.loss):
         raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")

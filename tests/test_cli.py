@@ -266,7 +266,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(trained: Path, tmp_path: Path
         (["train", "--learning-rate", "nan"], 2, "--learning-rate must be a finite number above 0; received nan"),
         (["train", "--dropout", "1"], 2, "--dropout must be a rate from 0 up to, not including, 1; received 1.0"),
         (["train", "--optimizer", "lion"], 2, "--optimizer must be one of sgd, adam; received 'lion'"),
-        (["train", "--recipe", "secret"], 2, "--recipe must be one of tutorial"),
+        (["train", "--recipe", "secret"], 2, "--recipe must be one of tutorial, fast, best; received 'secret'"),
         (["train", "--precision", "int8"], 2, "--precision must be one of auto, float32, bfloat16; received 'int8'"),
         (["train", "--log-every", "30"], 2, "--checkpoint-every must be a multiple of --log-every, which is 30;"),
         (["train", "--data", "digits", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 from conftest import Run
 
 from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkpoint, write_checkpoint
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
-from mnistcnn.training import steps_per_execution, train
+from mnistcnn.training import make_optimizer, steps_per_execution, train
 
 DIGITS = load_dataset("digits")
 
@@ -44,15 +45,16 @@ def weights_hash(result: TrainingResult) -> str:
 
 LOGGED_STEP = """
 import json
+from dataclasses import replace
 from pathlib import Path
 import keras, numpy as np
 from mnistcnn.batches import training_batches
 from mnistcnn.checkpoint import read_latest_checkpoint, restore_variables
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import TrainingRecord
-from mnistcnn.training import _initial_model, train
+from mnistcnn.training import initial_model, train
 
 digits, records = load_dataset("digits"), []
 def config(steps):
@@ -63,7 +65,7 @@ train(config(49), digits, outputs=Outputs(model=Path("m.keras")))
 train(config(50), digits, listeners=[lambda event: records.append(event)])
 [record] = [record for record in records if isinstance(record, TrainingRecord)]
 
-model = _initial_model(config(50), "float32")
+model = initial_model(config(50), "float32")
 restore_variables(model, read_latest_checkpoint(Path("m.keras.checkpoint")).variables)
 [(inputs, labels)] = training_batches(digits.split("train"), config(50), start_step=49).as_numpy_iterator()
 logits = model(inputs, training=True)
@@ -158,6 +160,44 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
     assert losses == [(record.step, record.loss, record.probabilities) for record in straight.records]
     saved = load_model(outputs.model).model.get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(saved, expected.model.model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("recipe", ["fast", "best"])
+def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Path, recipe: str) -> None:
+    """The other recipes, too, are functions of seed and step alone."""
+    config = replace(RECIPES[recipe], steps=20, batch_size=20, log_every=5, checkpoint_every=10)
+    expected = train(config, DIGITS)
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    events = Events()
+    train(config, DIGITS, outputs=outputs, listeners=[events], should_stop=lambda: len(events.records) == 2)
+    assert weights_hash(train(config, DIGITS, outputs=outputs)) == weights_hash(expected)
+
+
+def test_a_schedule_depends_on_its_length(tmp_path: Path) -> None:
+    """A run of a recipe with a schedule is not extended."""
+    config = replace(RECIPES["fast"], steps=10, batch_size=20, log_every=5, checkpoint_every=10)
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.checkpoints.mkdir()
+    train(config, DIGITS, outputs=outputs)
+    with pytest.raises(MnistcnnError, match="is of another run: steps was 10 and is now 20"):
+        train(replace(config, steps=20), DIGITS, outputs=outputs)
+
+
+def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
+    """The schedule's corner points are those of the paper's formula."""
+    config = replace(RECIPES["fast"], steps=100, warmup=0.2, learning_rate=0.004)
+    schedule = make_optimizer(config)._learning_rate
+    rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
+    assert rates == pytest.approx([0, 0.002, 0.004, 0.002, 0], abs=1e-8)
+
+
+def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
+    """`best` trains on the train and validation splits as one."""
+    events = Events()
+    train(replace(RECIPES["best"], steps=1, log_every=0, checkpoint_every=0), DIGITS, listeners=[events])
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].train_images == 1257 + 180
 
 
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
@@ -283,17 +323,17 @@ def test_a_listener_that_fails_ends_the_run(tmp_path: Path) -> None:
 
 SAME_START = """
 import hashlib
-from mnistcnn.config import TrainConfig
-from mnistcnn.training import _initial_model
-model = _initial_model(TrainConfig(seed=9), "float32")
+from mnistcnn.config import RECIPES, TrainConfig
+from mnistcnn.training import initial_model
+model = initial_model(TrainConfig(seed=9), "float32")
 print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
 """
 
 
 def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, backend: str) -> None:
     """Bit for bit those of this process's backend."""
-    from mnistcnn.training import _initial_model
+    from mnistcnn.training import initial_model
 
-    model = _initial_model(TrainConfig(seed=9), "float32")
+    model = initial_model(TrainConfig(seed=9), "float32")
     expected = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
     assert python(SAME_START, backend).stdout.strip() == expected

@@ -1,0 +1,169 @@
+"""What changes in the terminal while something goes on: a download, a training run."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from mnistcnn.report import console_on, warn
+from mnistcnn.results import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted, TrainingValidation
+from mnistcnn.text_graphics import bar, sparkline
+
+RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
+SPARKLINE_COLUMNS = 40
+BAR_COLUMNS = 50
+
+
+class DownloadView:
+    """A callback for downloads that shows their progress in a terminal, from the first bytes on."""
+
+    def __init__(self, total_bytes: int, *, quiet: bool = False) -> None:
+        console = console_on(sys.stderr)
+        self._shown = console.is_terminal and not quiet
+        self._progress = Progress("downloading MNIST", BarColumn(), DownloadColumn(), console=console, transient=True)
+        self._task = self._progress.add_task("", total=total_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._shown:
+            self._progress.stop()
+
+    def __call__(self, count: int) -> None:
+        """Take in that so many bytes have arrived."""
+        if self._shown:
+            self._progress.start()
+            self._progress.advance(self._task, count)
+
+
+class TrainingView:
+    """A listener that shows a run: a picture that is redrawn in place, or plain lines without a terminal.
+
+    With `quiet` it shows what a person ought to know beforehand, and nothing else.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._console = console_on(sys.stderr)
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} steps"),
+            _RateColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            expand=True,
+        )
+        self._task = self._progress.add_task("", start=False, total=1)
+        self._losses: list[float] = []
+        self._record: TrainingRecord | None = None
+        self._validation: TrainingValidation | None = None
+        self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, event: TrainingEvent) -> None:
+        """Take in one event of a run."""
+        if isinstance(event, TrainingStarted):
+            self._start(event)
+        elif self._quiet:
+            return
+        elif isinstance(event, TrainingProgress):
+            self._progress.update(self._task, completed=event.step)
+        elif isinstance(event, TrainingRecord):
+            self._record = event
+            self._losses.append(event.loss)
+            self._print_plain(record_line(event))
+        else:
+            self._validation = event
+            self._print_plain(validation_line(event))
+
+    def say_stopping(self) -> None:
+        """Say that a stop was asked for; from then on nothing is redrawn, so that the next may come at any time."""
+        self._live.stop()
+        if not self._quiet:
+            self._console.print("finishing what is under way; once more to stop at once")
+
+    def _print_plain(self, line: str) -> None:
+        if not self._is_live:
+            self._console.print(line)
+
+    def _start(self, event: TrainingStarted) -> None:
+        for note in event.notes:
+            warn(note)
+        if self._quiet:
+            return
+        config = event.config
+        self._console.print(
+            f"{config.recipe} recipe: {config.steps:,} steps of {config.batch_size} on {event.train_images:,} "
+            f"images of {event.data}; {event.backend}, {event.precision}"
+            + (f"; going on at step {event.start_step:,}" if event.start_step else "")
+        )
+        if self._is_live:
+            self._progress.update(self._task, total=config.steps, completed=event.start_step)
+            self._progress.start_task(self._task)
+            self._live.start()
+        elif config.log_every:
+            self._console.print(RECORD_HEADER)
+
+    def _picture(self) -> Group:
+        lines = [*picture_lines(self._record, self._losses)] if self._record else []
+        if self._validation:
+            lines.append(validation_line(self._validation))
+        return Group(self._progress, *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} steps/s" if task.speed else "")
+
+
+def picture_lines(record: TrainingRecord, losses: list[float]) -> list[str]:
+    """Return 12 lines on the last record: loss and accuracy, the losses so far, its first image's probabilities."""
+    return [
+        f"loss {record.loss:.4f}, accuracy {100 * record.accuracy:.0f} % at step {record.step:,}  "
+        + sparkline(losses, SPARKLINE_COLUMNS),
+        f"the batch's first image, a {record.labels[0]}, is read as",
+        *(
+            f"{digit:>3} {bar(probability, BAR_COLUMNS)} {100 * probability:5.1f} %"
+            + (" its label" if digit == record.labels[0] else "")
+            for digit, probability in enumerate(record.probabilities[0])
+        ),
+    ]
+
+
+def record_line(record: TrainingRecord) -> str:
+    """Return a record in 73 columns: of its first image the label, the class read, the probabilities in percent."""
+    first = record.probabilities[0]
+    read = max(range(10), key=first.__getitem__)
+    percents = "".join(f"{100 * probability:4.0f}" for probability in first)
+    return (
+        f"{record.step:6} {record.loss:7.4f} {record.accuracy:5.2f} {record.steps_per_second:6.1f} "
+        f" {record.labels[0]}→{read} {percents}"
+    )
+
+
+def validation_line(validation: TrainingValidation) -> str:
+    """Return a validation in a line."""
+    return f"{validation.step:6} {validation.loss:7.4f} {100 * validation.accuracy:5.2f} % on the validation split" + (
+        ", the best so far" if validation.is_best else ""
+    )

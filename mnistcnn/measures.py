@@ -1,0 +1,74 @@
+"""What a split of probabilities and labels comes to, as numbers: accuracy and how sure it is, by class, calibration."""
+
+import math
+
+import numpy as np
+
+from mnistcnn.results import CalibrationBin, ClassMeasures
+
+Z_95 = 1.959963984540054  # standard normal quantile of 97.5 %
+CALIBRATION_BINS = 15  # as Guo et al., "On Calibration of Modern Neural Networks", 2017
+
+
+def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % score interval of Wilson (1927) for a share; it stays in [0, 1], and is no point at 0 or 1."""
+    share = hits / trials
+    spread = Z_95**2 / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = Z_95 / (1 + spread) * math.sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
+    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10)."""
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((likeliest == labels[:, None]).any(axis=1).mean())
+
+
+def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+    """Count images by label, the row, and answer, the column: (classes, classes) int64."""
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, answers), 1)
+    return counts
+
+
+def measures_by_class(confusion: np.ndarray) -> tuple[ClassMeasures, ...]:
+    """Return precision, recall and F1 of each class; one that nothing was read as, or shown of, scores 0 there."""
+    hits, shown, read = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    return tuple(
+        ClassMeasures(
+            digit=digit,
+            images=int(shown[digit]),
+            precision=_ratio(hits[digit], read[digit]),
+            recall=_ratio(hits[digit], shown[digit]),
+            f1=_ratio(2 * hits[digit], shown[digit] + read[digit]),
+        )
+        for digit in range(len(confusion))
+    )
+
+
+def calibration_bins(probabilities: np.ndarray, labels: np.ndarray) -> tuple[CalibrationBin, ...]:
+    """Group images by the probability (0, 1] of their answer, in 15 steps of equal width; empty ones are left out."""
+    confidence = probabilities.max(axis=1)
+    hits = probabilities.argmax(axis=1) == labels
+    places = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    return tuple(
+        CalibrationBin(
+            low=place / CALIBRATION_BINS,
+            high=(place + 1) / CALIBRATION_BINS,
+            images=int((places == place).sum()),
+            confidence=float(confidence[places == place].mean()),
+            accuracy=float(hits[places == place].mean()),
+        )
+        for place in np.unique(places).tolist()
+    )
+
+
+def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
+    """Return the expected calibration error: how far, on average over images, accuracy is from confidence."""
+    images = sum(group.images for group in bins)
+    return sum(group.images * abs(group.accuracy - group.confidence) for group in bins) / images
+
+
+def _ratio(part: np.int64, whole: np.int64) -> float:
+    return float(part / whole) if whole else 0.0

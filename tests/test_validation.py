@@ -1,0 +1,147 @@
+"""Validation while training: what it measures, what it keeps, and that a run goes on from where it was."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_training import DIGITS, Events, short_config, weights_hash
+
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.evaluation import evaluate
+from mnistcnn.log_file import TrainingLog
+from mnistcnn.model_file import load_model
+from mnistcnn.outputs import Outputs
+from mnistcnn.results import TrainingValidation
+from mnistcnn.training import train
+
+# A rate so high that the validation loss soon rises again.
+RISING = {"learning_rate": 0.4, "validate_every": 5, "patience": 2}
+
+
+def resumable(folder: Path) -> Outputs:
+    """Outputs of a run that goes on from its checkpoint where there is one."""
+    outputs = Outputs(model=folder / "m.keras", resume=True)
+    outputs.checkpoints.mkdir(exist_ok=True)
+    return outputs
+
+
+def validations(events: Events) -> list[TrainingValidation]:
+    """The validations among the events."""
+    return [event for event in events if isinstance(event, TrainingValidation)]
+
+
+def test_a_validation_is_an_evaluation_of_that_step() -> None:
+    """It measures, every tenth step, what `evaluate` measures of a run that ends there."""
+    events = Events()
+    result = train(short_config(20, validate_every=10, learning_rate=0.1), DIGITS, listeners=[events])
+    assert [event.step for event in validations(events)] == [10, 20]
+    assert result.history.validations == tuple(validations(events))
+    for event in validations(events):
+        ended = train(short_config(event.step, learning_rate=0.1), DIGITS)
+        measured = evaluate(ended.model, DIGITS, "validation")
+        assert (event.loss, event.accuracy) == pytest.approx((measured.loss, measured.accuracy), rel=1e-6)
+
+
+def test_validating_changes_nothing_of_the_run() -> None:
+    """Validated or not, a run ends with the same bytes."""
+    plain, validated = train(short_config(20), DIGITS), train(short_config(20, validate_every=5), DIGITS)
+    assert weights_hash(plain) == weights_hash(validated)
+    assert plain.history.records == validated.history.records
+
+
+def test_the_run_stops_when_it_gets_no_better_and_the_best_is_kept(tmp_path: Path) -> None:
+    """The weights, the saved model and its step are those of the lowest validation loss, not of the last step."""
+    config, outputs = short_config(100, **RISING), resumable(tmp_path)
+    result = train(config, DIGITS, outputs=outputs)
+    losses = {event.step: event.loss for event in result.history.validations}
+    best_step = min(losses, key=losses.__getitem__)
+    assert result.kept_step == best_step
+    assert result.step == best_step + 10 < 100
+    assert [event.step for event in result.history.validations if event.is_best][-1] == best_step
+    assert weights_hash(result) == weights_hash(train(short_config(best_step, learning_rate=0.4), DIGITS))
+    saved = load_model(outputs.model)
+    assert saved.metadata.step == best_step
+    assert evaluate(saved, DIGITS, "validation").loss == pytest.approx(losses[best_step], rel=1e-6)
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_an_interrupted_run_keeps_what_it_knew_of_the_best(tmp_path: Path, stop_after: int) -> None:
+    """Stopped after any validation and resumed, it ends with the bytes and history of one that never stopped."""
+    config = short_config(100, **RISING)
+    straight = train(config, DIGITS)
+    seen = Events()
+    stopped = train(
+        config,
+        DIGITS,
+        outputs=resumable(tmp_path),
+        listeners=[seen],
+        should_stop=lambda: len(validations(seen)) == stop_after,
+    )
+    assert stopped.step == 5 * stop_after
+    resumed = train(config, DIGITS, outputs=resumable(tmp_path))
+    assert weights_hash(resumed) == weights_hash(straight)
+    assert (resumed.step, resumed.kept_step) == (straight.step, straight.kept_step)
+    assert resumed.history == straight.history
+
+
+def test_more_patience_takes_up_a_run_that_had_ended(tmp_path: Path) -> None:
+    """As if it had been there from the start; the same patience trains no step, and saves the same again."""
+    first = train(short_config(100, **RISING), DIGITS, outputs=resumable(tmp_path))
+    again = train(short_config(100, **RISING), DIGITS, outputs=resumable(tmp_path))
+    assert (again.step, again.kept_step, again.loss) == (first.step, first.kept_step, None)
+    assert weights_hash(again) == weights_hash(first)
+    patient = short_config(first.step + 10, **RISING | {"patience": 50})
+    longer = train(patient, DIGITS, outputs=resumable(tmp_path))
+    assert longer.step == first.step + 10
+    assert longer.history == train(patient, DIGITS).history
+
+
+def test_other_validation_steps_are_another_run(tmp_path: Path) -> None:
+    """With patience they decide what is kept, so they must match; without, they are free."""
+    train(short_config(10, validate_every=5, patience=1), DIGITS, outputs=resumable(tmp_path))
+    with pytest.raises(MnistcnnError, match="validate_every was 5 and is now 10"):
+        train(short_config(20, validate_every=10, patience=1), DIGITS, outputs=resumable(tmp_path))
+    assert train(short_config(20, validate_every=10), DIGITS, outputs=resumable(tmp_path)).kept_step == 20
+
+
+def test_the_log_tells_records_from_validations(tmp_path: Path) -> None:
+    """A validation is a line of its own with the step; a resumed run neither loses nor repeats one."""
+    path, config = tmp_path / "log.jsonl", short_config(20, validate_every=10)
+    log, seen = TrainingLog(path), Events()
+    train(
+        config,
+        DIGITS,
+        outputs=resumable(tmp_path),
+        listeners=[log, seen],
+        should_stop=lambda: len(validations(seen)) == 1,
+    )
+    log.close()
+    log = TrainingLog(path)
+    result = train(config, DIGITS, outputs=resumable(tmp_path), listeners=[log])
+    log.close()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 10, 10, 15, 20, 20]
+    found = [line for line in lines if "loss" not in line]
+    assert found == [
+        {"step": event.step, "validation_loss": event.loss, "validation_accuracy": event.accuracy}
+        for event in result.history.validations
+    ]
+    np.testing.assert_array_equal(
+        [line["loss"] for line in lines if "loss" in line], [p.loss for p in result.history.records]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"validate_every": 7}, "--validate-every must be a multiple of --log-every, which is 5; received 7"),
+        ({"validate_every": -5}, "--validate-every must be a whole number from 0 on; received -5"),
+        ({"patience": 2}, "--patience must be 0 without --validate-every; received 2"),
+        ({"patience": -1}, "--patience must be a whole number from 0 on; received -1"),
+    ],
+)
+def test_wrong_intervals_are_refused(changes: dict[str, int], message: str) -> None:
+    """Each by the name of its option."""
+    with pytest.raises(UsageError, match=message):
+        short_config(10, **changes)
