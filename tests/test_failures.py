@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
-from training_process import UNFINISHED_CHECKPOINT, TrainingProcess
+from conftest import Run, StartTraining
+from training_process import UNFINISHED_CHECKPOINT
 
 from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkpoint, write_checkpoint
 from mnistcnn.config import TrainConfig
@@ -80,9 +80,9 @@ def test_a_run_that_diverges_ends_and_keeps_the_last_good_checkpoint(tmp_path: P
 
 
 @pytest.mark.parametrize("options", [[], ["--log-every", "0"]])
-def test_a_huge_learning_rate_is_one_error(tmp_path: Path, environment: dict[str, str], options: list[str]) -> None:
+def test_a_huge_learning_rate_is_one_error(tmp_path: Path, start_training: StartTraining, options: list[str]) -> None:
     """Exit status 1, the steps, and no model; a log that is there is JSON to the strict."""
-    run = TrainingProcess(tmp_path, environment, "--steps", "40", "--learning-rate", "1e30", *options)
+    run = start_training("--steps", "40", "--learning-rate", "1e30", *options)
     assert run.end() == 1
     assert "the loss became NaN or infinite within steps 1 to " in one_error_line(run.stderr)
     assert not (tmp_path / "run.keras").exists()
@@ -102,7 +102,7 @@ def test_a_huge_learning_rate_is_one_error(tmp_path: Path, environment: dict[str
     ],
 )
 def test_a_full_disk_is_one_error(
-    tmp_path: Path, environment: dict[str, str], file_bytes: int, what: str, checkpoints: list[int]
+    tmp_path: Path, start_training: StartTraining, file_bytes: int, what: str, checkpoints: list[int]
 ) -> None:
     """Nothing half-written stays, and the model that was to be replaced is still there."""
     (tmp_path / "run.keras").write_bytes(b"an older model")
@@ -110,7 +110,7 @@ def test_a_full_disk_is_one_error(
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
-    run = TrainingProcess(tmp_path, environment, "--steps", "20", "--force", preexec_fn=limit)
+    run = start_training("--steps", "20", "--force", preexec_fn=limit)
     assert run.end() == 1
     assert one_error_line(run.stderr).startswith(f"error: {what} cannot be written: File too large; ")
     assert (tmp_path / "run.keras").read_bytes() == b"an older model"
@@ -149,12 +149,12 @@ def test_a_log_on_a_full_disk_is_one_error(python: Run, tmp_path: Path) -> None:
     assert len(whole) >= 2
 
 
-def test_standard_output_on_a_full_disk_is_one_error(mnistcnn: Run, tmp_path: Path) -> None:
+def test_standard_output_on_a_full_disk_is_one_error(mnistcnn: Run, start_training: StartTraining) -> None:
     """A result that cannot be printed is an error, and the model is saved all the same."""
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     with Path("/dev/full").open("w") as full:
-        run = TrainingProcess(tmp_path, dict(os.environ), "--steps", "5", "-q")
+        run = start_training("--steps", "5", "-q")
         assert run.end() == 0
         done = mnistcnn("evaluate", "-m", "run.keras", "--data", "digits", capture_output=False, stdout=full, stderr=-1)
     assert done.returncode == 1
@@ -308,9 +308,9 @@ def test_a_log_that_vanishes_is_one_error(tmp_path: Path) -> None:
     assert latest.step == 10
 
 
-def test_two_runs_do_not_share_outputs(tmp_path: Path, environment: dict[str, str], mnistcnn: Run) -> None:
+def test_two_runs_do_not_share_outputs(tmp_path: Path, start_training: StartTraining, mnistcnn: Run) -> None:
     """The second is refused, by model as by log, and the first goes on undisturbed to its end."""
-    first = TrainingProcess(tmp_path, environment, "--steps", "100000")
+    first = start_training("--steps", "100000")
     first.until(lambda: first.logged_step >= 5)
     for options, message in (
         (["-m", "run.keras", "--force"], "another run is writing run.keras.checkpoint: wait for it, or choose another"),
