@@ -147,7 +147,6 @@ def _calibration(axes: Axes, evaluation: Evaluation) -> None:
     """Draw accuracy against confidence, each dot's area growing with its images, beside the line of equality."""
     bins = evaluation.calibration
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as sure as right")
-    axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], color=BLUE, linewidth=1)
     shares = np.array([b.images for b in bins]) / evaluation.images
     axes.scatter([b.confidence for b in bins], [b.accuracy for b in bins], 12 + 300 * np.sqrt(shares), BLUE, zorder=3)
     axes.set(

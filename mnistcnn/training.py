@@ -75,7 +75,7 @@ def train(
 
     metric = LastBatch(config.batch_size)
     callbacks = [
-        FiniteLoss(metric),  # first: what is not finite is neither logged nor saved
+        FiniteLoss(),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         validation,
         Checkpointing(config.checkpoint_every, state.save),

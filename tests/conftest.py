@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
+from training_process import TrainingProcess
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,6 +20,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+StartTraining = Callable[..., TrainingProcess]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,6 +73,19 @@ def mnistcnn(tmp_path: Path, environment: dict[str, str]) -> Run:
         return subprocess.run(command, **(settings | {"timeout": 300} | options), check=False)  # type: ignore[call-overload,no-any-return]
 
     return run
+
+
+@pytest.fixture
+def start_training(tmp_path: Path, environment: dict[str, str]) -> Iterator[StartTraining]:
+    """Start `mnistcnn train` in an empty folder, or one that is given; it ends with the test at the latest."""
+    with ExitStack() as running:
+
+        def start(*options: str, folder: Path = tmp_path, **settings: Any) -> TrainingProcess:
+            run = TrainingProcess(folder, environment, *options, **settings)
+            running.callback(run.stop)
+            return run
+
+        yield start
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     summary = done.stdout.splitlines()
     assert re.fullmatch(r"trained to step 20 in 0 min \d\d s, [\d.]+ steps/s", summary[0])
     assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
-    assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁█]{2}", summary[2])
+    assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁▂▃▄▅▆▇█]{2}", summary[2])
     assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
     assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
 
@@ -137,15 +137,10 @@ def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits", "--split", "validation", "--json")
     found = json.loads(done.stdout)
     assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
-    assert {name: found[name] for name in list(found)[:7]} | {"loss": 0, "accuracy": 0} == {
-        "loss": 0,
-        "accuracy": 0,
-        "step": 300,
-        "recipe": "tutorial",
-        "data": "digits",
-        "split": "validation",
-        "images": 180,
-    }
+    stable = {"step": 300, "recipe": "tutorial", "data": "digits", "split": "validation", "images": 180}
+    assert {name: found[name] for name in stable} == stable
+    assert 0 < found["loss"] < 10
+    assert 0.5 < found["accuracy"] <= 1
     assert done.stderr == ""
 
 
