@@ -39,7 +39,7 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
     steps = "an unknown number of" if evaluation.step is None else f"{evaluation.step:,}"
     out.print(f"trained for {steps} steps with the {evaluation.recipe or 'unknown'} recipe")
     out.print(
-        f"95 % interval {100 * low:.2f} to {100 * high:.2f} %, top-2 accuracy {100 * evaluation.top2_accuracy:.2f} %, "
+        f"95 % interval {100 * low:.2f}–{100 * high:.2f} %, top-2 accuracy {100 * evaluation.top2_accuracy:.2f} %, "
         f"calibration error {100 * evaluation.calibration_error:.2f} %\n"
     )
     out.print(confusion_table(evaluation, color=has_color(out)))
@@ -50,7 +50,7 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
 
 def confusion_table(evaluation: Evaluation, *, color: bool) -> Text:
     """Return the confusion matrix, shaded, beside precision, recall and F1 of each digit: 76 columns."""
-    names = "".join(f"{digit:>5}" for digit in range(10))
+    names = "".join(f"{digit:>5}" if color else f"{digit:>4} " for digit in range(10))
     table = Text(f"label {'images by what they were read as':^50}{'in percent':>20}\n")
     table.append(f"     {names}   prec. recall   F1\n")
     for measures, row in zip(evaluation.classes, evaluation.confusion, strict=True):

@@ -30,6 +30,7 @@ STYLE: Any = {  # Any: matplotlib's type is every setting's name
     "figure.facecolor": "white",
     "font.size": 9.0,
     "legend.frameon": False,
+    "image.interpolation": "none",  # pixels stay pixels
     "pdf.fonttype": 42,  # text stays text
     "svg.fonttype": "none",
     "svg.hashsalt": "mnistcnn",  # the same result makes the same file
@@ -91,15 +92,9 @@ def _curves(axes: Axes, history: TrainingHistory, name: str) -> None:
     """Draw each record as a dot, their running mean as a line, and validations as diamonds."""
     steps = np.array([point.step for point in history.records])
     values = np.array([getattr(point, name) for point in history.records])
-    dots: dict[str, Any] = {
-        "alpha": 0.4,
-        "markersize": 5,
-        "markeredgewidth": 0,
-        "clip_on": False,
-        "label": "each logged batch",
-    }
     if history.records:
-        axes.plot(steps, values, ".", color=BLUE, **dots)
+        (dots,) = axes.plot(steps, values, ".", color=BLUE, alpha=0.4, markersize=5, label="each logged batch")
+        dots.set(markeredgewidth=0, clip_on=False)
     window = max(1, len(values) // SMOOTHED)
     if window > 1:
         mean = np.convolve(values, np.full(window, 1 / window), "valid")
@@ -152,7 +147,6 @@ def _calibration(axes: Axes, evaluation: Evaluation) -> None:
     """Draw accuracy against confidence, each dot's area growing with its images, beside the line of equality."""
     bins = evaluation.calibration
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as sure as right")
-    axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], color=BLUE, linewidth=1)
     shares = np.array([b.images for b in bins]) / evaluation.images
     axes.scatter([b.confidence for b in bins], [b.accuracy for b in bins], 12 + 300 * np.sqrt(shares), BLUE, zorder=3)
     axes.set(

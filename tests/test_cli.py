@@ -11,22 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import SHORT, Run
 from PIL import Image
 
 from mnistcnn import __version__
 from mnistcnn.runtime import BACKENDS
-
-SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of a short run on the bundled digits; tests only read it."""
-    folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "mnistcnn.keras"
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
@@ -79,8 +68,9 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     summary = done.stdout.splitlines()
     assert re.fullmatch(r"trained to step 20 in 0 min \d\d s, [\d.]+ steps/s", summary[0])
     assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
-    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[2])
-    assert summary[3:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
+    assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁▂▃▄▅▆▇█]{2}", summary[2])
+    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
+    assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
 
     shown = done.stderr.splitlines()
     assert re.fullmatch(
@@ -150,15 +140,10 @@ def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits", "--split", "validation", "--json")
     found = json.loads(done.stdout)
     assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
-    assert found | {"loss": 0, "accuracy": 0} == {
-        "loss": 0,
-        "accuracy": 0,
-        "step": 300,
-        "recipe": "tutorial",
-        "data": "digits",
-        "split": "validation",
-        "images": 180,
-    }
+    stable = {"step": 300, "recipe": "tutorial", "data": "digits", "split": "validation", "images": 180}
+    assert {name: found[name] for name in stable} == stable
+    assert 0 < found["loss"] < 10
+    assert 0.5 < found["accuracy"] <= 1
     assert done.stderr == ""
 
 

@@ -72,7 +72,7 @@ print(sorted({str(variable.value.device) for variable in model.variables + model
 def test_every_variable_lies_on_the_device(python: Run) -> None:
     """Weights, dropout's random state and the optimizer's variables, none elsewhere."""
     pytest.importorskip("jax")
-    assert python(PLACEMENT, "jax", env=TWO_CPUS).stdout.strip() == "['TFRT_CPU_1']"
+    assert python(PLACEMENT, "jax", env=TWO_CPUS).stdout.strip() == "['cpu:1']"
 
 
 META = """

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import SHORT, Run
 from PIL import Image
-from test_cli import SHORT
 from test_training import DIGITS, short_config
 
 from mnistcnn.errors import MnistcnnError
