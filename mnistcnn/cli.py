@@ -62,6 +62,10 @@ Backend = Annotated[
     ),
 ]
 
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="cpu|gpu|gpu:1|tpu|…", help="What the backend computes on. By default what it prefers."),
+]
 
 # What `train` takes in place of the recipe's own values.
 HYPERPARAMETERS = frozenset(
@@ -122,8 +126,8 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     return dataset
 
 
-def _load_model(path: Path, backend: str | None) -> "TrainedModel":
-    start_keras(backend)
+def _load_model(path: Path, backend: str | None, device: str | None) -> "TrainedModel":
+    start_keras(backend, device)
     from mnistcnn.model_file import load_model
 
     return load_model(path)
@@ -208,6 +212,7 @@ def train(
         Path | None, typer.Option(metavar="FOLDER", help="Where TensorBoard's event files go. (mnistcnn[tensorboard])")
     ] = None,
     backend: Backend = None,
+    device: Device = None,
     precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
 ) -> None:
@@ -222,7 +227,7 @@ def train(
             _logs(outputs) as logs,
         ):
             dataset = _dataset(data, quiet=quiet)
-            start_keras(backend)
+            start_keras(backend, device, to_train=True)
             from mnistcnn.training import train
 
             stop.defer(view.say_stopping)
@@ -248,13 +253,14 @@ def evaluate(
     plot: Plot = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a plot that is there.")] = False,
     backend: Backend = None,
+    device: Device = None,
 ) -> None:
     """Measure a model on labelled images, or several side by side."""
     with error_door():
         if plot is not None:
             require_plot_path(plot, models=len(models or [DEFAULT_MODEL]), force=force)
         dataset = _dataset(data)
-        trained = {str(path): _load_model(path, backend) for path in models or [DEFAULT_MODEL]}
+        trained = {str(path): _load_model(path, backend, device) for path in models or [DEFAULT_MODEL]}
         from mnistcnn.evaluation import compare
 
         comparison = compare(trained, dataset, split)
@@ -273,10 +279,11 @@ def predict(
     top_k: Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")] = 3,
     show: Annotated[bool, typer.Option("--show", help="Draw what the network saw, in the table.")] = False,
     backend: Backend = None,
+    device: Device = None,
 ) -> None:
     """Read the digit in each picture."""
     with error_door():
-        trained = _load_model(model, backend)
+        trained = _load_model(model, backend, device)
         from mnistcnn.pictures import find_pictures
         from mnistcnn.prediction import predict
 

@@ -115,7 +115,7 @@ class TrainingView:
         config = event.config
         self._console.print(
             f"{config.recipe} recipe: {config.steps:,} steps of {config.batch_size} on {event.train_images:,} "
-            f"images of {event.data}; {event.backend}, {event.precision}"
+            f"images of {event.data}; {event.backend} on {event.device}, {event.precision}"
             + (f"; going on at step {event.start_step:,}" if event.start_step else "")
         )
         if self._is_live:

@@ -31,6 +31,7 @@ class TrainingStarted:
     data: str
     train_images: int
     backend: str
+    device: str  # as `--device` names it
     precision: str  # "float32" or "bfloat16", what `auto` became
     start_step: int  # above 0 where a run is resumed
     layers: tuple[Layer, ...]

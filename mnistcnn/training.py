@@ -12,6 +12,7 @@ from mnistcnn.batches import training_batches
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset, Split
+from mnistcnn.devices import chosen_precision, current_device
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy
 from mnistcnn.history import HistoryKeeper
@@ -21,7 +22,7 @@ from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation, Layer, Listener, TrainingResult, TrainingStarted
 from mnistcnn.run_state import RunState
-from mnistcnn.runtime import chosen_precision, installed_versions
+from mnistcnn.runtime import installed_versions
 from mnistcnn.validation import Validation
 
 MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
@@ -45,7 +46,8 @@ def train(
     NaN or infinite.
     """
     backend = keras.backend.backend()
-    precision = chosen_precision(config.precision, backend)
+    device = current_device(backend)
+    precision = chosen_precision(config.precision, backend, device)
     held_out = config.validation_held_out or config.validate_every
     split = dataset.split("train") if held_out else dataset.training_images()
     dataset.split("test")  # what is wrong with it shows before the hours of training, not after
@@ -56,7 +58,7 @@ def train(
         outputs,
         [keeper, validation],
         determinants={**config.determinants, "data": split.fingerprint},
-        exactness={"backend": backend, "precision": precision},
+        exactness={"backend": backend, "device": device, "precision": precision},
     )
     model = initial_model(config, precision)
     start_step, notes = state.begin(model, config)
@@ -65,6 +67,7 @@ def train(
         data=dataset.name,
         train_images=len(split),
         backend=backend,
+        device=device,
         precision=precision,
         start_step=start_step,
         layers=_layers(model),

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, SHORT, Run
+from conftest import SHORT, Run
 from PIL import Image
 
 from mnistcnn import __version__
+from mnistcnn.runtime import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
@@ -72,7 +73,9 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
 
     shown = done.stderr.splitlines()
-    assert re.fullmatch(r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow, b?float\d\d", shown[0])
+    assert re.fullmatch(
+        r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow on cpu:0, b?float\d\d", shown[0]
+    )
     assert shown[1].split() == ["step", "loss", "acc", "step/s", "digit", *"0123456789", "%"]
     assert [line.split()[0] for line in shown[2:]] == ["10", "20"]
     assert max(map(len, shown[1:])) <= 80
@@ -144,10 +147,10 @@ def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     assert done.stderr == ""
 
 
-def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, backend: str) -> None:
+def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, any_backend: str) -> None:
     """One file, one accuracy, whatever computes it."""
     arguments = ("evaluate", "-m", str(trained), "--data", "digits", "--json")
-    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (backend, "tensorflow"))
+    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (any_backend, "tensorflow"))
     assert found["accuracy"] == reference["accuracy"]
     assert found["loss"] == pytest.approx(reference["loss"], abs=1e-5)
 
