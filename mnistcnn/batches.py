@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
@@ -9,6 +10,7 @@ import tensorflow.experimental.numpy as tnp
 from mnistcnn.augmentation import augment
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import CLASSES, Split
+from mnistcnn.devices import keep_tensorflow_on_cpu
 from mnistcnn.pictures import model_inputs
 
 STEPS_PER_BLOCK = 100  # positions handed from Python to the pipeline at once
@@ -48,6 +50,8 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0) -> 
     Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`, the inputs distorted
     where the configuration says so. The images stay uint8 until they are in a batch: a quarter of the memory.
     """
+    if keras.backend.backend() != "tensorflow":
+        keep_tensorflow_on_cpu()
     batch_size = config.batch_size
     with tf.device("CPU"):
         images, labels = tf.constant(split.images), tf.constant(split.labels)

@@ -33,9 +33,9 @@ def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Return probabilities (N, 10) as the network's logits divided by a temperature would give them, (N, 10) float64."""
+    """Return probabilities (N, 10) as they are once the network's logits are divided by a temperature: float64."""
     logits = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float32).tiny))
-    return np.exp(log_softmax(logits / temperature))
+    return np.asarray(np.exp(log_softmax(logits / temperature)))
 
 
 def is_sure(probabilities: np.ndarray, temperature: float | None, others: int) -> bool:

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.evaluation import loss_and_accuracy, softmax
+from mnistcnn.evaluation import loss_and_accuracy
+from mnistcnn.measures import softmax
 from mnistcnn.model import CLASSES
 from mnistcnn.results import Listener, TrainingProgress, TrainingRecord
 
@@ -59,12 +60,12 @@ class StepCallback(keras.callbacks.Callback):
 class FiniteLoss(StepCallback):
     """Ends a run whose loss became NaN or infinite, before the callbacks after it log or save anything of it.
 
-    It looks at the logits of each execution's last batch, which are few; `require_finite` looks at the weights.
+    It looks at the biases, which are few, after each execution: a loss that is not finite makes them so at once,
+    while ReLU and pooling can hide it from the logits. `require_finite` looks at all weights, before they are saved.
     """
 
-    def __init__(self, metric: LastBatch) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._metric = metric
         self._good_step = 0
 
     def on_train_begin(self, logs: object = None) -> None:
@@ -72,9 +73,10 @@ class FiniteLoss(StepCallback):
         self._good_step = self.step
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Look at the last batch."""
+        """Look at the biases."""
         step = self.step
-        if not np.isfinite(self._metric.kept()[1]).all():
+        biases = (variable for variable in self.model.trainable_variables if len(variable.shape) == 1)
+        if not all(np.isfinite(keras.ops.convert_to_numpy(bias.value)).all() for bias in biases):
             raise _diverged(self._good_step, step)
         self._good_step = step
 

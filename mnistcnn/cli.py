@@ -2,19 +2,21 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import evaluation_report, live_view, report
+from mnistcnn import evaluation_report, live_view, prediction_report, report
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
-from mnistcnn.outputs import Outputs, claimed_outputs
+from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
+from mnistcnn.results import Comparison, Listener, TrainingResult
 from mnistcnn.runtime import BACKENDS, chosen_backend, command_line, installed_versions, start_keras, stop_on_signals
 
 if TYPE_CHECKING:
@@ -38,6 +40,21 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class Digits(StrEnum):
+    """How many digits `predict` looks for in a picture."""
+
+    one = "one"
+    many = "many"
+
+
+class Invert(StrEnum):
+    """Whether strokes are dark on light."""
+
+    auto = "auto"
+    yes = "yes"
+    no = "no"
+
+
 Model = Annotated[Path, typer.Option("-m", "--model", help="The model file.", metavar="FILE")]
 Data = Annotated[
     str | None,
@@ -48,6 +65,10 @@ Data = Annotated[
         "folder of pictures per class. By default MNIST, or the digits where it is out of reach.",
     ),
 ]
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.png|svg|pdf", help="Draw what was learned on a sheet. (mnistcnn[plot])"),
+]
 Backend = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +78,10 @@ Backend = Annotated[
     ),
 ]
 
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="cpu|gpu|gpu:1|tpu|…", help="What the backend computes on. By default what it prefers."),
+]
 
 # What `train` takes in place of the recipe's own values.
 HYPERPARAMETERS = frozenset(
@@ -117,21 +142,40 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     return dataset
 
 
-def _load_model(path: Path, backend: str | None) -> "TrainedModel":
-    start_keras(backend)
+def _load_model(path: Path, backend: str | None, device: str | None) -> "TrainedModel":
+    start_keras(backend, device)
     from mnistcnn.model_file import load_model
 
     return load_model(path)
 
 
 @contextmanager
-def _log(path: Path | None) -> Iterator[list[TrainingLog]]:
-    """Yield the listener that writes the training log, where one is wanted."""
-    if path is None:
-        yield []
-    else:
-        with closing(TrainingLog(path)) as log:
-            yield [log]
+def _logs(outputs: Outputs) -> Iterator[list[Listener]]:
+    """Yield the listeners that write the training log and TensorBoard's files, where they are wanted."""
+    with ExitStack() as stack:
+        logs: list[Listener] = []
+        if outputs.log is not None:
+            logs.append(stack.enter_context(closing(TrainingLog(outputs.log))))
+        if outputs.tensorboard is not None:
+            from mnistcnn.tensorboard_log import TensorBoardLog
+
+            logs.append(stack.enter_context(closing(TensorBoardLog(outputs.tensorboard))))
+        yield logs
+
+
+def _plot_training(result: TrainingResult, path: Path | None) -> None:
+    if path is not None and result.model is not None:
+        from mnistcnn.plots import save_training_sheet
+
+        save_training_sheet(result, path)
+
+
+def _plot_evaluation(comparison: Comparison, path: Path | None) -> None:
+    if path is not None:
+        from mnistcnn.plots import save_evaluation_sheet
+
+        [evaluation] = comparison.evaluations
+        save_evaluation_sheet(evaluation, path)
 
 
 def print_versions(wanted: bool) -> None:
@@ -150,6 +194,9 @@ def main(
     ] = False,
 ) -> None:
     """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
+    # Pillow warns of odd metadata in pictures that it reads all the same. Not around each picture: they are read in a
+    # thread, and `warnings.catch_warnings` is the whole process's.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @app.command()
@@ -179,26 +226,32 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,
+    plot: Plot = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where TensorBoard's event files go. (mnistcnn[tensorboard])")
+    ] = None,
     backend: Backend = None,
+    device: Device = None,
     precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
 ) -> None:
     """Train the network and save it as a .keras file."""
     changes = {name: value for name, value in locals().items() if name in HYPERPARAMETERS}
-    outputs = Outputs(model=model, log=log_file, resume=resume)
+    outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
     with error_door(), stop_on_signals() as stop:
         config = config_from_recipe(recipe, **changes)
         with (
             claimed_outputs(outputs, force=force),
             live_view.TrainingView(quiet=quiet) as view,
-            _log(log_file) as log,
+            _logs(outputs) as logs,
         ):
             dataset = _dataset(data, quiet=quiet)
-            start_keras(backend)
+            start_keras(backend, device, to_train=True)
             from mnistcnn.training import train
 
             stop.defer(view.say_stopping)
-            result = train(config, dataset, outputs=outputs, listeners=[view, *log], should_stop=stop)
+            result = train(config, dataset, outputs=outputs, listeners=[view, *logs], should_stop=stop)
+            _plot_training(result, plot)
         report.show_training_result(result, outputs, command_line())
         if stop():
             raise typer.Exit(stop.exit_status)
@@ -216,15 +269,21 @@ def evaluate(
         typer.Option(help="train, validation or test. By default test, or every picture of class folders."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plot: Plot = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a plot that is there.")] = False,
     backend: Backend = None,
+    device: Device = None,
 ) -> None:
     """Measure a model on labelled images, or several side by side."""
     with error_door():
+        if plot is not None:
+            require_plot_path(plot, models=len(models or [DEFAULT_MODEL]), force=force)
         dataset = _dataset(data)
-        trained = {str(path): _load_model(path, backend) for path in models or [DEFAULT_MODEL]}
+        trained = {str(path): _load_model(path, backend, device) for path in models or [DEFAULT_MODEL]}
         from mnistcnn.evaluation import compare
 
         comparison = compare(trained, dataset, split)
+        _plot_evaluation(comparison, plot)
         evaluation_report.show_comparison(comparison, as_json=as_json)
 
 
@@ -237,18 +296,35 @@ def predict(
     model: Model = DEFAULT_MODEL,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     top_k: Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")] = 3,
-    show: Annotated[bool, typer.Option("--show", help="Draw what the network saw, in the table.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw each picture and what the network saw of it, in the table.")
+    ] = False,
+    digits: Annotated[
+        Digits, typer.Option(help="Read one digit in each picture, or a number in one line.")
+    ] = Digits.one,
+    invert: Annotated[
+        Invert, typer.Option(help="Whether strokes are dark on light, and so are to be inverted.")
+    ] = Invert.auto,
+    save_inputs: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Save what the network saw as 28×28 PNG files.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --save-inputs replace files.")] = False,
     backend: Backend = None,
+    device: Device = None,
 ) -> None:
-    """Read the digit in each picture."""
+    """Read the digit in each picture; of a folder with folders 0 to 9, say how many were right."""
+    show_picture = prediction_report.PredictionReport(form, top_k=top_k, show=show, many=digits == Digits.many)
     with error_door():
-        trained = _load_model(model, backend)
+        folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
+        trained = _load_model(model, backend, device)
         from mnistcnn.pictures import find_pictures
-        from mnistcnn.prediction import predict
+        from mnistcnn.prediction import predict_numbers
 
-        write, failed = report.prediction_writer(form, top_k=top_k, show=show), False
-        for prediction in predict(trained, find_pictures(images, sys.stdin.buffer)):
-            write(prediction)
-            failed |= prediction.error is not None
-        if failed:
+        found = find_pictures(images, sys.stdin.buffer)
+        for predictions in predict_numbers(trained, found, invert=invert.value, digits=digits.value):
+            show_picture(predictions)
+            if folder is not None:
+                folder(predictions)
+        show_picture.finish()
+        if show_picture.has_failed:
             raise typer.Exit(1)

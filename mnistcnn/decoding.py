@@ -114,4 +114,4 @@ def _levels(image: Image.Image) -> np.ndarray:
     if axes[:, -1].sum() < 0:
         along = -along
     low, high = float(along.min()), float(along.max())
-    return np.rint((along - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return np.asarray(np.rint((along - low) * (255 / max(high - low, 1e-9))), np.uint8)

@@ -61,10 +61,12 @@ def _enlarged(strokes: np.ndarray) -> np.ndarray:
     """Return the mask of strokes (H, W) float32, enlarged to BOX · ENLARGEMENT with a margin to grow into."""
     full = BOX * ENLARGEMENT
     scale = full / max(strokes.shape)
+    if scale > 1:
+        strokes = np.pad(strokes, 1)
     size = [max(1, round(length * scale)) for length in strokes.shape[::-1]]
-    large = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    large = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     large = cv2.GaussianBlur(np.pad(large, full // 4), (0, 0), 2)  # rounds the steps of small pictures
-    return (large > min(0.43, large.max() / 2)).astype(np.uint8)
+    return np.asarray(large > min(0.43, large.max() / 2), np.uint8)
 
 
 def _with_stroke_width(mask: np.ndarray) -> np.ndarray:
@@ -73,9 +75,10 @@ def _with_stroke_width(mask: np.ndarray) -> np.ndarray:
     full = BOX * ENLARGEMENT
     growth = (STROKE_WIDTH * full - BOX * stroke_width(mask)) / (2 * (BOX - STROKE_WIDTH))
     if growth > 0.5:
-        return (cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5) <= growth).astype(np.uint8)
+        outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+        return np.asarray(outside <= growth, np.uint8)
     if growth < -0.5:
-        narrower = (cv2.distanceTransform(mask, cv2.DIST_L2, 5) > -growth).astype(np.uint8)
+        narrower = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5) > -growth, np.uint8)
         return narrower if narrower.any() else mask
     return mask
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from mnistcnn.results import Comparison, Evaluation, Prediction
 
+FIRST_FIELDS = ("loss", "accuracy", "step", "recipe", "data", "split", "images")
+
 
 def prediction_fields(prediction: Prediction, *, box: bool = False) -> dict[str, Any]:
     """Return what the machine formats say of a digit; all but `file` and `error` are null where none was read.
@@ -27,8 +29,12 @@ def prediction_fields(prediction: Prediction, *, box: bool = False) -> dict[str,
 
 
 def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all that is known of how well a model reads a split; images are named by their position."""
-    fields = asdict(evaluation)
+    """Return all that is known of how well a model reads a split; images are named by their position.
+
+    First come the fields that scripts have read since the first release.
+    """
+    every = asdict(evaluation)
+    fields = {name: every[name] for name in FIRST_FIELDS} | every
     fields["worst_mistakes"] = [_without_image(mistake) for mistake in fields["worst_mistakes"]]
     return fields
 

@@ -100,9 +100,7 @@ def class_folders(folder: Path) -> list[tuple[int, Path]]:
 
 def labelled_pictures(folder: Path) -> list[Picture]:
     """List the pictures in a folder's class folders, digit by digit, in natural order."""
-    return [
-        Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)
-    ]
+    return [Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)]
 
 
 def natural_order(path: Path) -> list[tuple[int, int | str]]:

@@ -44,13 +44,13 @@ def predict_numbers(
     """
     remaining = iter(pictures)
 
-    def prepared() -> list[PreparedPicture]:
-        return [_prepared(picture, invert, digits) for picture in islice(remaining, BATCH_SIZE)]
+    def prepared(batch: Sequence[Picture]) -> list[PreparedPicture]:
+        return [_prepared(picture, invert, digits) for picture in batch]
 
     with ThreadPoolExecutor(max_workers=1) as decoder:
-        pending = decoder.submit(prepared)
+        pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
         while batch := pending.result():
-            pending = decoder.submit(prepared)
+            pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
             yield from _read(trained, batch)
 
 
@@ -72,9 +72,7 @@ def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[t
             yield tuple(_prediction(trained, picture, digit, next(outputs)) for digit in prepared.digits)
 
 
-def _prediction(
-    trained: TrainedModel, picture: Picture, digit: PreparedDigit, probabilities: np.ndarray
-) -> Prediction:
+def _prediction(trained: TrainedModel, picture: Picture, digit: PreparedDigit, probabilities: np.ndarray) -> Prediction:
     return Prediction(
         file=picture.name,
         probabilities=tuple(probabilities.tolist()),

@@ -41,7 +41,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     side = int(np.ceil(1.6 * rule_width)) + 1  # fits into strokes, not where two rules cross
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     if broad.any() and stroke_width(broad) > 2 * rule_width and _extent(broad) > 0.1 * SIDE:
-        return cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask
+        return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)
     for rule in rules:
         mask = _without_rule(ink, mask, rule)
     return mask
@@ -102,7 +102,8 @@ def _without_rule(ink: np.ndarray, mask: np.ndarray, rule: Rule) -> np.ndarray:
     dx, dy = np.rint(7 * rule.normal).astype(int).tolist()
     across = cv2.line(np.zeros((15, 15), np.uint8), (7 - dx, 7 - dy), (7 + dx, 7 + dy), 1, 1)
     crossing = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, across)
-    return np.asarray(rest | (band & mask & (crossing | (ink > 1.6 * rule.strength))))
+    strong = np.greater(ink, 1.6 * rule.strength).astype(np.uint8)
+    return np.asarray(rest | (band & mask & (crossing | strong)))
 
 
 def _extent(mask: np.ndarray) -> float:

@@ -128,9 +128,9 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
 def _along_the_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
     """Count the pixels of a part, whose box begins at x and y, that lie on the picture's border."""
     height, width = there.shape
-    edges = ((y == 0, there[0]), (y + height == shape[0], there[-1]), (x == 0, there[:, 0]))
-    edges = (*edges, (x + width == shape[1], there[:, -1]))
-    return sum(int(pixels.sum()) for touches, pixels in edges if touches)
+    sides = (there[0], there[-1], there[:, 0], there[:, -1])
+    touches = (y == 0, y + height == shape[0], x == 0, x + width == shape[1])
+    return sum(int(side.sum()) for side, touching in zip(sides, touches, strict=True) if touching)
 
 
 def _one_digit(parts: Parts) -> list[int]:
@@ -169,7 +169,8 @@ def _without_frame(mask: np.ndarray) -> np.ndarray:
     width = stroke_width(mask)
     if width > 0.2 * min(size):
         return mask
-    inside = mask & (cv2.distanceTransform(np.pad(filled, 1), cv2.DIST_L2, 5)[1:-1, 1:-1] > 1.6 * width)
+    depth = cv2.distanceTransform(np.pad(filled, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    inside = mask * (depth > 1.6 * width).astype(np.uint8)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     tall = [part for part in range(1, len(boxes)) if boxes[part][3] > 0.4 * min(size)]
     return (labels == max(tall, key=lambda part: int(boxes[part][4]))).astype(np.uint8) if tall else mask

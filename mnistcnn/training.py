@@ -13,6 +13,7 @@ from mnistcnn.calibration import fitted_temperature
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset, Split
+from mnistcnn.devices import chosen_precision, current_device
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
 from mnistcnn.history import HistoryKeeper
@@ -20,9 +21,9 @@ from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
+from mnistcnn.results import Evaluation, Layer, Listener, TrainingResult, TrainingStarted
 from mnistcnn.run_state import RunState
-from mnistcnn.runtime import chosen_precision, installed_versions
+from mnistcnn.runtime import installed_versions
 from mnistcnn.validation import Validation
 
 MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
@@ -38,15 +39,18 @@ def train(
 ) -> TrainingResult:
     """Train the network on a dataset's train split and measure it on its test split.
 
-    `listeners` are told of the start, of progress and of every record. With `outputs` the run keeps checkpoints,
-    goes on from the last one where they say so (and removes an earlier run's where not), and saves the model;
-    without, nothing is written. Once `should_stop` returns True the run ends after at most 50 more steps, with a
-    checkpoint and without a model. Raises MnistcnnError where files cannot be read or written, a checkpoint is of
-    another run, or the loss becomes NaN or infinite.
+    `listeners` are told of the start, of progress, of every record and validation, and of the result. With `outputs`
+    the run keeps checkpoints, goes on from the last one where they say so (and removes an earlier run's where not),
+    and saves the model; without, nothing is written. Where the run validates, the validation split is not trained on.
+    Once `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
+    Raises MnistcnnError where files cannot be read or written, a checkpoint is of another run, or the loss becomes
+    NaN or infinite.
     """
     backend = keras.backend.backend()
-    precision = chosen_precision(config.precision, backend)
-    split = dataset.split("train") if config.validation_held_out else dataset.training_images()
+    device = current_device(backend)
+    precision = chosen_precision(config.precision, backend, device)
+    held_out = config.validation_held_out or config.validate_every
+    split = dataset.split("train") if held_out else dataset.training_images()
     dataset.split("test")  # what is wrong with it shows before the hours of training, not after
     keeper = HistoryKeeper()
     listeners = (keeper, *listeners)
@@ -55,7 +59,7 @@ def train(
         outputs,
         [keeper, validation],
         determinants={**config.determinants, "data": split.fingerprint},
-        exactness={"backend": backend, "precision": precision},
+        exactness={"backend": backend, "device": device, "precision": precision},
     )
     model = initial_model(config, precision)
     start_step, notes = state.begin(model, config)
@@ -64,8 +68,10 @@ def train(
         data=dataset.name,
         train_images=len(split),
         backend=backend,
+        device=device,
         precision=precision,
         start_step=start_step,
+        layers=_layers(model),
         notes=notes,
     )
     for listener in listeners:
@@ -73,7 +79,7 @@ def train(
 
     metric = LastBatch(config.batch_size)
     callbacks = [
-        FiniteLoss(metric),  # first: what is not finite is neither logged nor saved
+        FiniteLoss(),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         validation,
         Checkpointing(config.checkpoint_every, state.save),
@@ -83,23 +89,26 @@ def train(
     if start_step < config.steps and not validation.is_out_of_patience and not should_stop():
         seconds = _fit(model, config, split, start_step, metric, callbacks)
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
-    trained, test, kept_step = None, None, None
+    trained, test = None, None
     if step == config.steps or validation.is_out_of_patience:
         weights, kept_step = _kept(model, step, validation)
         trained, test = _measured(weights, kept_step, config, dataset, backend)
         if outputs is not None:
             save_model(trained, outputs.model)
-    return TrainingResult(
+    result = TrainingResult(
         model=trained,
         step=step,
         steps=config.steps,
-        kept_step=kept_step,
+        kept_step=trained.metadata.step if trained else None,
         history=keeper.history,
         loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
         test=test,
         seconds=seconds,
         steps_per_second=(step - start_step) / seconds if seconds else 0.0,
     )
+    for listener in listeners:
+        listener(result)
+    return result
 
 
 def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
@@ -136,6 +145,21 @@ def initial_model(config: TrainConfig, precision: str) -> keras.Model:
     model.optimizer = make_optimizer(config)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _layers(model: keras.Model) -> tuple[Layer, ...]:
+    """Describe a network whose layers follow one another."""
+    before = [(), *((layer.name,) for layer in model.layers)]
+    return tuple(
+        Layer(
+            name=layer.name,
+            kind=type(layer).__name__,
+            inputs=inputs,
+            shape=tuple(layer.output.shape),
+            parameters=layer.count_params(),
+        )
+        for layer, inputs in zip(model.layers, before, strict=False)
+    )
 
 
 def _fit(
@@ -178,8 +202,9 @@ def _measured(
     test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     if not math.isfinite(test.loss):
         raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
-    trained = TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy))
-    return replace(trained, metadata=replace(trained.metadata, calibration=_temperature(trained, config, dataset))), test
+    trained = TrainedModel(model=network, metadata=metadata)
+    known = replace(metadata, accuracy=test.accuracy, calibration=_temperature(trained, config, dataset))
+    return replace(trained, metadata=known), test
 
 
 def _temperature(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -> float | None:
@@ -187,7 +212,7 @@ def _temperature(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -
 
     None where there are no such images: of few pictures, a tenth is none.
     """
-    if not config.validation_held_out:
+    if not (config.validation_held_out or config.validate_every):
         return config.calibration
     try:
         validation = dataset.split("validation")

@@ -11,25 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, Run
+from conftest import SHORT, Run
 from PIL import Image
 
 from mnistcnn import __version__
-
-SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of a short run on the bundled digits; tests only read it."""
-    folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "mnistcnn.keras"
+from mnistcnn.runtime import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
-    """Draw a 1: a vertical stroke."""
+    """Draw a 1 as MNIST does: a vertical stroke."""
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 12:16] = 255
     Image.fromarray(image if light_on_dark else 255 - image).save(path)
@@ -46,7 +36,7 @@ try:
     app({arguments!r})
 except SystemExit as end:
     assert end.code == 0
-heavy = {{"h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
+heavy = {{"cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
 print("HEAVY", sorted(heavy & set(sys.modules)))
 """
     output = python(program).stdout
@@ -78,11 +68,14 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     summary = done.stdout.splitlines()
     assert re.fullmatch(r"trained to step 20 in 0 min \d\d s, [\d.]+ steps/s", summary[0])
     assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
-    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[2])
-    assert summary[3:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
+    assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁▂▃▄▅▆▇█]{2}", summary[2])
+    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
+    assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
 
     shown = done.stderr.splitlines()
-    assert re.fullmatch(r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow, b?float\d\d", shown[0])
+    assert re.fullmatch(
+        r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow on cpu:0, b?float\d\d", shown[0]
+    )
     assert shown[1].split() == ["step", "loss", "acc", "step/s", "digit", *"0123456789", "%"]
     assert [line.split()[0] for line in shown[2:]] == ["10", "20"]
     assert max(map(len, shown[1:])) <= 80
@@ -147,22 +140,17 @@ def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits", "--split", "validation", "--json")
     found = json.loads(done.stdout)
     assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
-    assert found | {"loss": 0, "accuracy": 0} == {
-        "loss": 0,
-        "accuracy": 0,
-        "step": 300,
-        "recipe": "tutorial",
-        "data": "digits",
-        "split": "validation",
-        "images": 180,
-    }
+    stable = {"step": 300, "recipe": "tutorial", "data": "digits", "split": "validation", "images": 180}
+    assert {name: found[name] for name in stable} == stable
+    assert 0 < found["loss"] < 10
+    assert 0.5 < found["accuracy"] <= 1
     assert done.stderr == ""
 
 
-def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, backend: str) -> None:
+def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, any_backend: str) -> None:
     """One file, one accuracy, whatever computes it."""
     arguments = ("evaluate", "-m", str(trained), "--data", "digits", "--json")
-    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (backend, "tensorflow"))
+    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (any_backend, "tensorflow"))
     assert found["accuracy"] == reference["accuracy"]
     assert found["loss"] == pytest.approx(reference["loss"], abs=1e-5)
 
@@ -179,7 +167,9 @@ def test_predict_prints_a_line_for_each_picture(mnistcnn: Run, trained: Path, tm
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["one.png", "folder/9.png", "folder/10.png", "folder/10.png"]
-    assert all(re.fullmatch(r"\S+ +1 [█▉-▏]+ +\d+\.\d %(  \d [█▉-▏ ]{4} +\d+\.\d %){2}", line) for line in lines)
+    assert all(
+        re.fullmatch(r"\S+ +1 [█▉-▏]+ +\d+\.\d %(  \d [█▉-▏ ]{4} +\d+\.\d %){2}(  unsure)?", line) for line in lines
+    )
 
 
 def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
@@ -193,6 +183,7 @@ def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path
     assert [list(record) for record in records] == [fields] * 3
     assert [record["digit"] for record in records] == [1, 1, None]
     assert records[0]["probability"] == max(records[0]["probabilities"])
+    assert [record["sure"] is None for record in records] == [False, False, True]
     assert len(records[0]["probabilities"]) == 10
     assert records[2]["error"] == "nowhere.png: no such file"
 
@@ -213,11 +204,11 @@ def test_predict_reads_standard_input(mnistcnn: Run, trained: Path, tmp_path: Pa
 
 
 def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
-    """Without colour, 14 rows of 28 shades; a stroke is where it was drawn."""
-    write_digit(tmp_path / "one.png")
+    """Beside the picture; without colour each is 14 rows of 28 shades, and strokes are where they were drawn."""
+    write_digit(tmp_path / "one.png", light_on_dark=False)
     rows = mnistcnn("predict", "one.png", "--show", "-m", str(trained)).stdout.splitlines()[1:]
-    assert len(rows) == 14
-    assert [row.rstrip() for row in rows] == [""] * 2 + [" " * 12 + "████"] * 10 + [""] * 2
+    paper, stroke = "█" * 28, "█" * 12 + " " * 4 + "█" * 12
+    assert rows == [paper] * 2 + [stroke + "   " + " " * 12 + "████"] * 10 + [paper] * 2
 
 
 def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
@@ -234,7 +225,7 @@ def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, 
         "error: text.png is no picture that can be read; expected PNG, JPEG, or the like",
         "error: empty holds no pictures: expected PNG, JPEG, or the like",
         "error: *.gif matches no file: check the pattern",
-        "error: blank.png: no digit found: the picture is all of one shade",
+        "error: blank.png: no digit found; draw it large, in one colour, on plain paper",
         "error: nowhere.png: no such file",
     ]
 

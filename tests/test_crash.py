@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import StartTraining
 from training_process import (
     UNFINISHED_CHECKPOINT,
     UNFINISHED_MODEL,
@@ -54,25 +55,25 @@ def kills(count: int, steps: int, seed: int) -> Iterator[Kill]:
     ],
 )
 def test_a_killed_run_ends_as_one_that_never_stopped(
-    tmp_path: Path, environment: dict[str, str], count: int, steps: int, options: list[str]
+    tmp_path: Path, start_training: StartTraining, count: int, steps: int, options: list[str]
 ) -> None:
     """SIGKILL at seeded random moments, then --resume: the same weights, the same log, nothing left half-written."""
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     straight.mkdir()
     killed.mkdir()
     options = [*options, "--steps", str(steps)]
-    uninterrupted = TrainingProcess(straight, environment, *options)
+    uninterrupted = start_training(*options, folder=straight)
 
     died, while_writing = 0, 0
     for kill in kills(count, steps, seed=1):
-        run = TrainingProcess(killed, environment, *options, "--resume")
+        run = start_training(*options, "--resume", folder=killed)
         run.until(lambda run=run, kill=kill: run.logged_step >= kill.step and kill.reached(run))  # type: ignore[misc]
         run.send(signal.SIGKILL)
         assert run.end() == -signal.SIGKILL
         died += 1
         while_writing += any(killed.glob(UNFINISHED_CHECKPOINT)) or any(killed.glob(UNFINISHED_MODEL))
         assert not (killed / "run.keras").exists()
-    last = TrainingProcess(killed, environment, *options, "--resume")
+    last = start_training(*options, "--resume", folder=killed)
     assert last.end() == 0, last.stderr
     assert uninterrupted.end() == 0, uninterrupted.stderr
 

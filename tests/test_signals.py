@@ -2,11 +2,10 @@
 
 import shlex
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from training_process import TrainingProcess
+from conftest import Run, StartTraining
 
 from mnistcnn.checkpoint import checkpoint_files
 from mnistcnn.model_file import load_model
@@ -19,10 +18,10 @@ BOTH = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (sig
 
 @BOTH
 def test_the_first_signal_saves_and_says_how_to_go_on(
-    tmp_path: Path, environment: dict[str, str], number: signal.Signals, status: int
+    tmp_path: Path, start_training: StartTraining, mnistcnn: Run, number: signal.Signals, status: int
 ) -> None:
     """The execution under way is finished and saved; the command printed goes on from there."""
-    run = TrainingProcess(tmp_path, environment, *LONG)
+    run = start_training(*LONG)
     run.until(lambda: run.logged_step >= 5)
     run.send(number)
     assert run.end() == status
@@ -37,16 +36,17 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
 
     interpreter, *words = shlex.split(command)
     assert interpreter.startswith("python")
+    assert words[:2] == ["-m", "mnistcnn"]
     words[words.index("100000")] = str(step + 5)
-    done = subprocess.run([run.process.args[0], *words], cwd=tmp_path, env=environment, capture_output=True, text=True)  # type: ignore[index,list-item]
+    done = mnistcnn(*words[2:])
     assert done.returncode == 0, done.stderr
     assert f"going on at step {step:,}" in done.stderr
     assert done.stdout.startswith(f"trained to step {step + 5:,} ")
 
 
-def test_the_second_signal_stops_at_once(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_second_signal_stops_at_once(tmp_path: Path, start_training: StartTraining) -> None:
     """It waits for no step: the last checkpoint stands, and no later one is written."""
-    run = TrainingProcess(tmp_path, environment, *HEAVY)
+    run = start_training(*HEAVY)
     run.until(lambda: run.stderr.count("\n") >= 2)  # the header of the records: the first steps are under way
     run.send(signal.SIGINT)
     run.until(lambda: "once more to stop at once" in run.stderr)
@@ -58,10 +58,10 @@ def test_the_second_signal_stops_at_once(tmp_path: Path, environment: dict[str, 
 
 @BOTH
 def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
-    tmp_path: Path, environment: dict[str, str], number: signal.Signals, status: int
+    tmp_path: Path, start_training: StartTraining, number: signal.Signals, status: int
 ) -> None:
     """While Keras is imported there is nothing to save: no files, no traceback."""
-    run = TrainingProcess(tmp_path, environment, *LONG)
+    run = start_training(*LONG)
     run.until(lambda: (tmp_path / "keras-home" / "keras.json").exists())  # which the import of Keras writes
     run.send(number)
     assert run.end() == status
@@ -69,9 +69,9 @@ def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "keras-home") == ["stderr", "stdout"]
 
 
-def test_a_signal_after_the_last_step_lets_the_model_be_saved(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_signal_after_the_last_step_lets_the_model_be_saved(tmp_path: Path, start_training: StartTraining) -> None:
     """Evaluation and saving are finished and reported; the exit status still tells of the signal."""
-    run = TrainingProcess(tmp_path, environment, "--steps", "20")
+    run = start_training("--steps", "20")
     run.until(lambda: (tmp_path / "run.keras.checkpoint" / "step-000000020.npz").exists())
     run.send(signal.SIGINT)
     assert run.end() == 130

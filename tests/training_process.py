@@ -41,6 +41,11 @@ class TrainingProcess:
         """Wait for the end and return the exit status; a signal's number, negated, where one ended it."""
         return self.process.wait(PATIENCE)
 
+    def stop(self) -> None:
+        """End the process, if it has not ended, and whatever it is in."""
+        self.process.kill()
+        self.process.wait()
+
     @property
     def stderr(self) -> str:
         """What the run has written on stderr so far."""
