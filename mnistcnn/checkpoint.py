@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
+from mnistcnn.npz import UNREADABLE
 
 KEPT = 2  # so that a torn disk still leaves one
 MEMORY = "memory."  # before the names of what is remembered
@@ -112,7 +112,7 @@ def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
             remembered = [name for name in arrays if name.startswith(MEMORY)]
             memory = {name.removeprefix(MEMORY): arrays.pop(name) for name in remembered}
             return Checkpoint(variables=arrays, memory=memory, **header)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except UNREADABLE:
             continue
     if files:
         raise MnistcnnError(f"every checkpoint in {folder} is damaged: start anew with --force")
