@@ -1,3 +1,27 @@
-"""The TensorFlow tutorial's MNIST network as a Keras 3 command-line application."""
+"""The TensorFlow tutorial's MNIST network on Keras 3, as a command line and as a library.
+
+    >>> from mnistcnn import evaluate, load_model, predict, train
+
+What these give back shows itself in Jupyter. Importing the package imports nothing heavy; the first call does.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mnistcnn.library import compare, evaluate, load_model, predict, train
 
 __version__ = "0.1.0"
+__all__ = ["compare", "evaluate", "load_model", "predict", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what the library offers when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mnistcnn import library
+
+    return getattr(library, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

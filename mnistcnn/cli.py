@@ -3,19 +3,29 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import evaluation_report, live_view, report
-from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
+from mnistcnn import evaluation_report, info_report, live_view, report
+from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, TrainConfig, config_from_recipe
+from mnistcnn.distribution import Processes, joined, team_of
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
-from mnistcnn.outputs import Outputs, claimed_outputs
-from mnistcnn.runtime import BACKENDS, chosen_backend, command_line, installed_versions, start_keras, stop_on_signals
+from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
+from mnistcnn.results import Comparison, Listener, TrainingResult
+from mnistcnn.runtime import (
+    BACKENDS,
+    StopRequest,
+    chosen_backend,
+    command_line,
+    installed_versions,
+    start_keras,
+    stop_on_signals,
+)
 
 if TYPE_CHECKING:
     from mnistcnn.datasets import Dataset
@@ -48,6 +58,10 @@ Data = Annotated[
         "folder of pictures per class. By default MNIST, or the digits where it is out of reach.",
     ),
 ]
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.png|svg|pdf", help="Draw what was learned on a sheet. (mnistcnn[plot])"),
+]
 Backend = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +71,10 @@ Backend = Annotated[
     ),
 ]
 
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="cpu|gpu|gpu:1|tpu|…", help="What the backend computes on. By default what it prefers."),
+]
 
 # What `train` takes in place of the recipe's own values.
 HYPERPARAMETERS = frozenset(
@@ -117,21 +135,55 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     return dataset
 
 
-def _load_model(path: Path, backend: str | None) -> "TrainedModel":
-    start_keras(backend)
+def _load_model(path: Path, backend: str | None, device: str | None) -> "TrainedModel":
+    start_keras(backend, device)
     from mnistcnn.model_file import load_model
 
     return load_model(path)
 
 
 @contextmanager
-def _log(path: Path | None) -> Iterator[list[TrainingLog]]:
-    """Yield the listener that writes the training log, where one is wanted."""
-    if path is None:
-        yield []
-    else:
-        with closing(TrainingLog(path)) as log:
-            yield [log]
+def _logs(outputs: Outputs) -> Iterator[list[Listener]]:
+    """Yield the listeners that write the training log and TensorBoard's files, where they are wanted."""
+    with ExitStack() as stack:
+        logs: list[Listener] = []
+        if outputs.log is not None:
+            logs.append(stack.enter_context(closing(TrainingLog(outputs.log))))
+        if outputs.tensorboard is not None:
+            from mnistcnn.tensorboard_log import TensorBoardLog
+
+            logs.append(stack.enter_context(closing(TensorBoardLog(outputs.tensorboard))))
+        yield logs
+
+
+def _plot_training(result: TrainingResult, path: Path | None) -> None:
+    if path is not None and result.model is not None:
+        from mnistcnn.plots import save_training_sheet
+
+        save_training_sheet(result, path)
+
+
+def _assist(
+    config: TrainConfig, data: str | None, backend: str | None, device: str | None, team: Processes, stop: StopRequest
+) -> None:
+    """Train as another process than the first: it neither logs nor writes anything."""
+    dataset = _dataset(data, quiet=True)
+    start_keras(backend, to_train=True)
+    stop.defer(lambda: None)
+    with joined(team, device, config.batch_size):
+        from mnistcnn.training import train
+
+        train(config, dataset, should_stop=stop, processes=team)
+    if stop():
+        raise typer.Exit(stop.exit_status)
+
+
+def _plot_evaluation(comparison: Comparison, path: Path | None) -> None:
+    if path is not None:
+        from mnistcnn.plots import save_evaluation_sheet
+
+        [evaluation] = comparison.evaluations
+        save_evaluation_sheet(evaluation, path)
 
 
 def print_versions(wanted: bool) -> None:
@@ -179,26 +231,56 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,
+    plot: Plot = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where TensorBoard's event files go. (mnistcnn[tensorboard])")
+    ] = None,
     backend: Backend = None,
+    device: Device = None,
     precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="KERAS_DISTRIBUTION_NUM_PROCESSES", help="Processes that train together, on JAX. (Default: 1)"
+        ),
+    ] = None,
+    process_id: Annotated[
+        int, typer.Option(envvar="KERAS_DISTRIBUTION_PROCESS_ID", help="Which of them this is, from 0 on.")
+    ] = 0,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KERAS_DISTRIBUTION_JOB_ADDRESSES",
+            metavar="HOST:PORT",
+            help="Where process 0 is reached by all of them.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
 ) -> None:
     """Train the network and save it as a .keras file."""
     changes = {name: value for name, value in locals().items() if name in HYPERPARAMETERS}
-    outputs = Outputs(model=model, log=log_file, resume=resume)
+    outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
     with error_door(), stop_on_signals() as stop:
         config = config_from_recipe(recipe, **changes)
+        team = team_of(processes, process_id, coordinator)
+        team.rows(config.batch_size)  # what cannot be shared is refused before anything else is done
+        if not team.is_first:
+            _assist(config, data, backend, device, team, stop)
+            return
         with (
             claimed_outputs(outputs, force=force),
             live_view.TrainingView(quiet=quiet) as view,
-            _log(log_file) as log,
+            _logs(outputs) as logs,
         ):
             dataset = _dataset(data, quiet=quiet)
-            start_keras(backend)
-            from mnistcnn.training import train
-
+            start_keras(backend, device if team.count == 1 else None, to_train=True)
             stop.defer(view.say_stopping)
-            result = train(config, dataset, outputs=outputs, listeners=[view, *log], should_stop=stop)
+            with joined(team, device, config.batch_size):
+                from mnistcnn.training import train
+
+                shown: list[Listener] = [view, *logs]
+                result = train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, processes=team)
+            _plot_training(result, plot)
         report.show_training_result(result, outputs, command_line())
         if stop():
             raise typer.Exit(stop.exit_status)
@@ -216,15 +298,21 @@ def evaluate(
         typer.Option(help="train, validation or test. By default test, or every picture of class folders."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    plot: Plot = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a plot that is there.")] = False,
     backend: Backend = None,
+    device: Device = None,
 ) -> None:
     """Measure a model on labelled images, or several side by side."""
     with error_door():
+        if plot is not None:
+            require_plot_path(plot, models=len(models or [DEFAULT_MODEL]), force=force)
         dataset = _dataset(data)
-        trained = {str(path): _load_model(path, backend) for path in models or [DEFAULT_MODEL]}
+        trained = {str(path): _load_model(path, backend, device) for path in models or [DEFAULT_MODEL]}
         from mnistcnn.evaluation import compare
 
         comparison = compare(trained, dataset, split)
+        _plot_evaluation(comparison, plot)
         evaluation_report.show_comparison(comparison, as_json=as_json)
 
 
@@ -239,10 +327,11 @@ def predict(
     top_k: Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")] = 3,
     show: Annotated[bool, typer.Option("--show", help="Draw what the network saw, in the table.")] = False,
     backend: Backend = None,
+    device: Device = None,
 ) -> None:
     """Read the digit in each picture."""
     with error_door():
-        trained = _load_model(model, backend)
+        trained = _load_model(model, backend, device)
         from mnistcnn.pictures import find_pictures
         from mnistcnn.prediction import predict
 
@@ -252,3 +341,17 @@ def predict(
             failed |= prediction.error is not None
         if failed:
             raise typer.Exit(1)
+
+
+@app.command()
+def info(
+    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file to tell of too.")] = None,
+) -> None:
+    """Tell what is installed, what it computes on, and what a model file holds."""
+    with error_door():
+        from mnistcnn.info import model_info, system_info
+
+        info_report.show_system(system_info())
+        if model is not None:
+            start_keras()
+            info_report.show_model(model_info(model))

@@ -39,7 +39,7 @@ class TrainConfig:
     warmup: float | None = None  # share of the steps in which the rate rises, to fall as a cosine; None: constant
     label_smoothing: float = 0.0
     augmentation: bool = False
-    validation_held_out: bool = True  # False trains on the validation split too, once everything is chosen
+    validation_held_out: bool = True  # False trains on the validation split too, where nothing is validated on it
 
     def __post_init__(self) -> None:
         _require(self.steps >= 1, "--steps", "a whole number from 1 on", self.steps)

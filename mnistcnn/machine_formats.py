@@ -9,6 +9,8 @@ from typing import Any
 
 from mnistcnn.results import Comparison, Evaluation, Prediction
 
+FIRST_FIELDS = ("loss", "accuracy", "step", "recipe", "data", "split", "images")
+
 
 def prediction_fields(prediction: Prediction) -> dict[str, Any]:
     """Return what the machine formats say of a picture; `sure` is null for a model that was not calibrated."""
@@ -23,8 +25,12 @@ def prediction_fields(prediction: Prediction) -> dict[str, Any]:
 
 
 def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all that is known of how well a model reads a split; images are named by their position."""
-    fields = asdict(evaluation)
+    """Return all that is known of how well a model reads a split; images are named by their position.
+
+    First come the fields that scripts have read since the first release.
+    """
+    every = asdict(evaluation)
+    fields = {name: every[name] for name in FIRST_FIELDS} | every
     fields["worst_mistakes"] = [_without_image(mistake) for mistake in fields["worst_mistakes"]]
     return fields
 

@@ -12,6 +12,10 @@ from filelock import FileLock, Timeout
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.files import UNFINISHED, remove_unfinished
 from mnistcnn.log_file import is_training_log
+from mnistcnn.runtime import require_extra
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+EVENT_FILES = "*/events.out.tfevents.*"  # in the folder of `--tensorboard`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,8 @@ class Outputs:
 
     model: Path
     log: Path | None = None
+    plot: Path | None = None
+    tensorboard: Path | None = None  # a folder
     resume: bool = False
 
     @property
@@ -46,6 +52,11 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     if outputs.log is not None:
         _require_writable(outputs.log, "training.jsonl")
         _require_apart(outputs.log, outputs)
+    replaces = force or (outputs.resume and outputs.has_checkpoints)
+    if outputs.plot is not None:
+        require_plot_path(outputs.plot, force=replaces)
+    if outputs.tensorboard is not None:
+        _require_tensorboard_folder(outputs.tensorboard, force=replaces)
     with ExitStack() as locks:
         locks.enter_context(_locked_folder(outputs.checkpoints))
         if outputs.log is not None:
@@ -55,6 +66,30 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
             _require_nothing_lost(outputs)
         _remove_leftovers(outputs)
         yield outputs
+
+
+def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
+    """Raise before any work where a plot could not be drawn, or would replace a file without `force`."""
+    if models != 1:
+        raise UsageError(f"--plot draws one model; received {models}")
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise UsageError(f"--plot must name a {', '.join(PLOT_SUFFIXES)} file; received {str(path)!r}")
+    require_extra("matplotlib", "plot")
+    _require_writable(path, "plot.png")
+    if path.exists() and not force:
+        raise MnistcnnError(f"{path} already exists: replace it with --force, or choose another name with --plot")
+
+
+def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
+    require_extra("tensorboard", "tensorboard")
+    if folder.exists() and not folder.is_dir():
+        raise MnistcnnError(f"{folder} is a file: name a folder with --tensorboard")
+    _require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
+    if not force and any(folder.glob(EVENT_FILES)):
+        raise MnistcnnError(
+            f"{folder} holds another run's event files: replace them with --force, or choose another folder with "
+            "--tensorboard"
+        )
 
 
 def _require_writable(path: Path, example: str) -> None:

@@ -18,7 +18,14 @@ SPARKLINE_COLUMNS = 40
 
 def console_on(file: IO[str]) -> Console:
     """Return a console that writes to a file; where that is no terminal, one line stays one line, however long."""
-    return Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=not file.isatty())
+    return Console(
+        file=file,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=not file.isatty(),
+        force_jupyter=False,  # there, too: a cell's output is no terminal
+    )
 
 
 def say(message: str) -> None:

@@ -3,11 +3,24 @@
 A leaf: rooms that compute make these, the report and the log file render them. None of them knows Keras.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
+from mnistcnn import notebook_html as html
 from mnistcnn.config import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A layer of the network."""
+
+    name: str
+    kind: str  # its Keras class
+    inputs: tuple[str, ...]  # the names of the layers before it
+    shape: tuple[int | None, ...]  # of its output; None is the batch
+    parameters: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +31,11 @@ class TrainingStarted:
     data: str
     train_images: int
     backend: str
+    device: str  # as `--device` names it
     precision: str  # "float32" or "bfloat16", what `auto` became
+    processes: int = 1  # that train together
     start_step: int  # above 0 where a run is resumed
+    layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
 
 
@@ -50,10 +66,6 @@ class TrainingValidation:
     loss: float
     accuracy: float
     is_best: bool  # whether no validation before it had as low a loss
-
-
-TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord | TrainingValidation
-Listener = Callable[[TrainingEvent], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +122,29 @@ class Evaluation:
     calibration: tuple[CalibrationBin, ...]  # those that hold images
     worst_mistakes: tuple[Mistake, ...]  # the surest first, up to 20
 
+    def _repr_html_(self) -> str:
+        """Show the figures, the confusion matrix and the worst mistakes in Jupyter."""
+        low, high = self.accuracy_interval
+        figures = html.paragraph(
+            f"{self.data}, {self.images:,} images of the {self.split} split: loss {self.loss:.4f}, accuracy "
+            f"{100 * self.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})",
+            f"top-2 accuracy {100 * self.top2_accuracy:.2f} %, calibration error {100 * self.calibration_error:.2f} %",
+        )
+        rows = [
+            [
+                f"<th>{of.digit}</th>",
+                *(html.cell(count or "·", count / max(of.images, 1)) for count in counts),
+                *(html.cell(f"{100 * share:.1f}") for share in (of.precision, of.recall, of.f1)),
+            ]
+            for of, counts in zip(self.classes, self.confusion, strict=True)
+        ]
+        matrix = html.table(["label", *range(10), "precision", "recall", "F1"], rows)
+        mistakes = [
+            html.image_cell(mistake.image, f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %")
+            for mistake in self.worst_mistakes[:10]
+        ]
+        return figures + matrix + (html.table([f"{self.mistakes:,} misread"], [mistakes]) if mistakes else "")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
@@ -129,6 +164,19 @@ class Comparison:
     models: tuple[str, ...]  # their files
     evaluations: tuple[Evaluation, ...]  # by model
     differences: tuple[Difference, ...]  # every image they do not all read alike, in order of position
+
+    def _repr_html_(self) -> str:
+        """Show the models side by side in Jupyter, and images that they read differently."""
+        rows = [
+            [f"<td>{escape(name)}</td>", html.cell(f"{of.loss:.4f}"), html.cell(f"{100 * of.accuracy:.2f} %")]
+            for name, of in zip(self.models, self.evaluations, strict=True)
+        ]
+        apart = [
+            html.image_cell(difference.image, f"{difference.label}→" + " ".join(map(str, difference.digits)))
+            for difference in self.differences[:10]
+        ]
+        heading = f"{len(self.differences):,} not read alike"
+        return html.table(["model", "loss", "accuracy"], rows) + (html.table([heading], [apart]) if apart else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +213,16 @@ class TrainingResult:
     seconds: float  # spent training, evaluation and saving not counted
     steps_per_second: float
 
+    def _repr_html_(self) -> str:
+        """Show the run's course and its test in Jupyter."""
+        said = html.paragraph(f"step {self.step:,} of {self.steps:,} in {self.seconds:.0f} s")
+        losses = [(point.step, point.loss) for point in self.history.records]
+        return said + html.curve(losses, "loss") + (self.test._repr_html_() if self.test else "")
+
+
+TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord | TrainingValidation | TrainingResult
+Listener = Callable[[TrainingEvent], None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
@@ -184,3 +242,63 @@ class Prediction:
     def probability(self) -> float | None:
         """The probability of that digit, in [0, 1]."""
         return max(self.probabilities, default=None)
+
+
+class Predictions(tuple[Prediction, ...]):
+    """What the network says of several pictures, in their order."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """Show what the network saw, and what it says, in Jupyter."""
+        rows = [
+            [f'<td colspan="12">{escape(of.error)}</td>']
+            if of.error is not None
+            else [
+                f"<td>{escape(of.file)}</td>",
+                html.image_cell(of.image, str(of.digit)),
+                *(html.cell(f"{100 * probability:.1f}", probability) for probability in of.probabilities),
+            ]
+            for of in self
+        ]
+        return html.table(["file", "digit", *(f"{digit} in %" for digit in range(10))], rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendInfo:
+    """What one backend is here. Without a version it is not installed; with an error it does not work."""
+
+    name: str
+    version: str | None
+    devices: tuple[str, ...] = ()  # as `--device` names them, the one it prefers first
+    precision: str | None = None  # what `auto` takes on that one
+    reason: str | None = None  # why it takes that precision
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemInfo:
+    """What is installed on this machine, and what it can compute on."""
+
+    versions: Mapping[str, str]  # of what every backend stands on
+    chosen: str  # the backend that commands take where nothing else is said
+    backends: tuple[BackendInfo, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a model file holds, and where it comes from; None is unknown."""
+
+    path: str
+    layers: tuple[Layer, ...]
+    recipe: str | None
+    step: int | None
+    data: str | None
+    accuracy: float | None  # on the test split of that data, in [0, 1]
+    versions: Mapping[str, str]  # it was made with
+    calibration: float | None  # the temperature its logits are divided by
+
+    @property
+    def parameters(self) -> int:
+        """All numbers that training sets."""
+        return sum(layer.parameters for layer in self.layers)

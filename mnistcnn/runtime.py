@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mnistcnn.devices import keep_tensorflow_on_cpu, use_device
 from mnistcnn.errors import MnistcnnError, UsageError
 
-BACKENDS = ("tensorflow", "jax", "torch")
+TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = (*TRAINING_BACKENDS, "openvino")
 
 
 def chosen_backend(option: str | None = None) -> str:
@@ -25,12 +27,23 @@ def chosen_backend(option: str | None = None) -> str:
 
     Raises UsageError for a name that is none, MnistcnnError where the backend is not installed.
     """
-    backend = option or os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
+    backend = option or chosen_backend_name()
     if backend not in BACKENDS:
         raise UsageError(f"--backend must be one of {', '.join(BACKENDS)}; received {backend!r}")
     if importlib.util.find_spec(backend) is None:
         raise MnistcnnError(f"the backend {backend} is not installed: pip install 'mnistcnn[{backend}]'")
     return backend
+
+
+def require_extra(module: str, extra: str) -> None:
+    """Raise MnistcnnError where a module that only an extra brings is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise MnistcnnError(f"{module} is not installed: pip install 'mnistcnn[{extra}]'")
+
+
+def chosen_backend_name() -> str:
+    """Return the backend that is taken where no option names one, installed or not."""
+    return os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
 
 
 def _configured_backend() -> str | None:
@@ -42,15 +55,27 @@ def _configured_backend() -> str | None:
         return None
 
 
-def start_keras(option: str | None = None) -> str:
-    """Import Keras on the chosen backend, quietly, with this project's defaults, and return the backend's name.
+def start_keras(option: str | None = None, device: str | None = None, *, to_train: bool = False) -> str:
+    """Import Keras on the chosen backend and device, quietly, with this project's defaults; return the backend's name.
 
-    Raises as `chosen_backend` does, and where Keras already runs on another backend.
+    Raises as `chosen_backend` and `use_device` do, where Keras already runs on another backend, and, `to_train`, for a
+    backend that cannot.
     """
     backend = chosen_backend(option)
+    if to_train and backend not in TRAINING_BACKENDS:
+        raise UsageError(f"{backend} only evaluates and predicts: train with --backend {', '.join(TRAINING_BACKENDS)}")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # OpenVINO takes bfloat16 where the CPU has it, and Keras hands it no precision; this hides those instructions.
+    os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
     with _quiet_stderr():
+        if device is not None:
+            os.environ.update(use_device(backend, device))
+        if to_train:  # whatever the backend, TensorFlow feeds it
+            importlib.import_module("tensorflow")  # what it writes while it loads is not for people
+
+            if backend != "tensorflow":
+                keep_tensorflow_on_cpu()
         import keras
 
     if keras.backend.backend() != backend:
@@ -77,6 +102,8 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(written.fileno(), 2)
         try:
             yield
+        except MnistcnnError:
+            raise  # it says by itself what was wrong
         except Exception:
             written.seek(0)
             os.write(terminal, written.read())
@@ -84,25 +111,6 @@ def _quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
-
-
-def chosen_precision(precision: str, backend: str) -> str:
-    """Return "float32" or "bfloat16": what `auto` becomes here, or what was asked for.
-
-    `auto` takes bfloat16 where it is fast: on TensorFlow with a CPU that multiplies bfloat16.
-    """
-    if precision != "auto":
-        return precision
-    return "bfloat16" if backend == "tensorflow" and cpu_multiplies_bfloat16() else "float32"
-
-
-def cpu_multiplies_bfloat16() -> bool:
-    """Tell whether this CPU has instructions for products of bfloat16, as far as Linux lists them."""
-    try:
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return False
-    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def installed_versions(backend: str) -> dict[str, str]:

@@ -2,33 +2,29 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 import keras
 import numpy as np
 
 from mnistcnn.batches import training_batches
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
-from mnistcnn.checkpoint import (
-    Checkpoint,
-    model_variables,
-    read_latest_checkpoint,
-    remove_checkpoints,
-    restore_variables,
-    write_checkpoint,
-)
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
+from mnistcnn.devices import chosen_precision, current_device
+from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy
 from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import build_model, initial_weights, logits_model
+from mnistcnn.model import build_model, describe_layers, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
-from mnistcnn.runtime import chosen_precision, installed_versions
+from mnistcnn.run_state import RunState
+from mnistcnn.runtime import installed_versions
 from mnistcnn.validation import Validation
 
 MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
@@ -41,92 +37,88 @@ def train(
     outputs: Outputs | None = None,
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    processes: Processes = ALONE,
 ) -> TrainingResult:
     """Train the network on a dataset's train split and measure it on its test split.
 
-    `listeners` are told of the start, of progress and of every record. With `outputs` the run keeps checkpoints,
-    goes on from the last one where they say so (and removes an earlier run's where not), and saves the model;
-    without, nothing is written. Once
-    `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
-    Raises MnistcnnError where files cannot be read or written, a checkpoint is of another run, or the loss becomes
-    NaN or infinite.
+    `listeners` are told of the start, of progress, of every record and validation, and of the result. With `outputs`
+    the run keeps checkpoints, goes on from the last one where they say so (and removes an earlier run's where not),
+    and saves the model; without, nothing is written. Where the run validates, the validation split is not trained on.
+    Once `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
+    Of several `processes`, joined already, each calls this, the first alone with `outputs`, and that one alone
+    measures and returns a model. Raises MnistcnnError where files cannot be read or written, a checkpoint is of
+    another run, or the loss becomes NaN or infinite.
     """
     backend = keras.backend.backend()
-    precision = chosen_precision(config.precision, backend)
-    split = dataset.split("train") if config.validation_held_out else dataset.training_images()
+    device = current_device(backend)
+    precision = chosen_precision(config.precision, backend, device)
+    held_out = config.validation_held_out or config.validate_every
+    split = dataset.split("train") if held_out else dataset.training_images()
     dataset.split("test")  # what is wrong with it shows before the hours of training, not after
-    model = initial_model(config, precision)
-
-    # Of a checkpoint, what must be the same for the run to go on, and what must be for it to stay bit-exact.
-    blank = Checkpoint(
-        step=0,
-        determinants={**config.determinants, "data": split.fingerprint},
-        exactness={"backend": backend, "precision": precision},
-        variables={},
-    )
-    begin, notes = _resume(model, config, outputs, blank) if outputs and outputs.resume else (blank, ())
-    start_step = begin.step
     keeper = HistoryKeeper()
     listeners = (keeper, *listeners)
-    validation = Validation(config, dataset, listeners)
-    if begin.memory:
-        keeper.restore(begin.memory)
-        validation.restore(begin.memory)
-
-    def save(model: keras.Model, step: int) -> None:
-        if outputs is not None:
-            memory = keeper.memory() | validation.memory()
-            variables = model_variables(model)
-            write_checkpoint(outputs.checkpoints, replace(blank, step=step, variables=variables, memory=memory))
-
-    if outputs and start_step == 0:
-        # Not before all else is known to be well. From here on there is something to resume, whatever happens.
-        remove_checkpoints(outputs.checkpoints)
-        save(model, 0)
+    validation = Validation(config, dataset, listeners, processes)
+    state = RunState(
+        outputs,
+        [keeper, validation],
+        determinants={**config.determinants, "data": split.fingerprint},
+        exactness={"backend": backend, "device": device, "precision": precision, "processes": processes.count},
+        processes=processes,
+    )
+    processes.require_same({**asdict(config), "data": split.fingerprint, "precision": precision})
+    model = initial_model(config, precision)
+    start_step, notes = state.begin(model, config)
     started = TrainingStarted(
         config=config,
         data=dataset.name,
         train_images=len(split),
         backend=backend,
+        device=device,
         precision=precision,
+        processes=processes.count,
         start_step=start_step,
+        layers=describe_layers(model),
         notes=notes,
     )
     for listener in listeners:
         listener(started)
+
+    def should_stop_together() -> bool:
+        return processes.any(should_stop())
 
     metric = LastBatch(config.batch_size)
     callbacks = [
         FiniteLoss(),  # first: what is not finite is neither logged nor saved
         ProbabilityLogger(metric, config.log_every, listeners),
         validation,
-        Checkpointing(config.checkpoint_every, save),
-        GracefulStop(should_stop),
+        Checkpointing(config.checkpoint_every, state.save),
+        GracefulStop(should_stop_together),
     ]
-    began = time.perf_counter()
-    if start_step < config.steps and not validation.is_out_of_patience and not should_stop():
-        _compile(model, config, backend, start_step, metric)
-        model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
-    seconds = time.perf_counter() - began
-
+    seconds = 0.0
+    if start_step < config.steps and not validation.is_out_of_patience and not should_stop_together():
+        batches = training_batches(split, config, start_step, processes)
+        seconds = _fit(model, config, batches, start_step, metric, callbacks)
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
-    trained, test, kept_step = None, None, None
-    if step == config.steps or validation.is_out_of_patience:
+    trained, test = None, None
+    if processes.is_first and (step == config.steps or validation.is_out_of_patience):
         weights, kept_step = _kept(model, step, validation)
         trained, test = _measured(weights, kept_step, config, dataset, backend)
         if outputs is not None:
             save_model(trained, outputs.model)
-    return TrainingResult(
+    result = TrainingResult(
         model=trained,
         step=step,
         steps=config.steps,
-        kept_step=kept_step,
+        kept_step=trained.metadata.step if trained else None,
         history=keeper.history,
         loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
         test=test,
         seconds=seconds,
-        steps_per_second=(step - start_step) / seconds,
+        steps_per_second=(step - start_step) / seconds if seconds else 0.0,
     )
+    for listener in listeners:
+        listener(result)
+    return result
 
 
 def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
@@ -165,7 +157,17 @@ def initial_model(config: TrainConfig, precision: str) -> keras.Model:
     return model
 
 
-def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: int, metric: LastBatch) -> None:
+def _fit(
+    model: keras.Model,
+    config: TrainConfig,
+    batches: Iterable[Any],
+    start_step: int,
+    metric: LastBatch,
+    callbacks: list[keras.callbacks.Callback],
+) -> float:
+    """Train from `start_step` on and return the seconds that took."""
+    backend = keras.backend.backend()
+    began = time.perf_counter()
     model.compile(
         optimizer=model.optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
@@ -174,39 +176,8 @@ def _compile(model: keras.Model, config: TrainConfig, backend: str, start_step: 
         steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
         jit_compile=backend == "jax",
     )
-
-
-def _resume(
-    model: keras.Model, config: TrainConfig, outputs: Outputs, run: Checkpoint
-) -> tuple[Checkpoint, tuple[str, ...]]:
-    """Bring a model to its last checkpoint; return that, or `run` itself, and what a person ought to know."""
-    checkpoint = read_latest_checkpoint(outputs.checkpoints)
-    if checkpoint is None:
-        return run, (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
-    differences = [
-        f"{name} was {checkpoint.determinants.get(name)!r} and is now {value!r}"
-        for name, value in run.determinants.items()
-        if checkpoint.determinants.get(name) != value
-    ]
-    if differences:
-        raise MnistcnnError(
-            f"{outputs.checkpoints} is of another run: {'; '.join(differences)}. "
-            "Resume with the options it was started with, or start anew with --force"
-        )
-    if checkpoint.step > config.steps:
-        raise MnistcnnError(
-            f"{outputs.checkpoints} is at step {checkpoint.step:,} already: resume with --steps of that or more, "
-            f"not {config.steps:,}"
-        )
-    restore_variables(model, checkpoint.variables)
-    changed = [
-        f"{name} was {checkpoint.exactness.get(name)} and is now {value}"
-        for name, value in run.exactness.items()
-        if checkpoint.exactness.get(name) != value
-    ]
-    if changed:
-        return checkpoint, (f"{', '.join(changed)}: the run goes on, but no longer bit for bit",)
-    return checkpoint, ()
+    model.fit(batches, callbacks=callbacks, shuffle=False, verbose=0)
+    return time.perf_counter() - began
 
 
 def _kept(model: keras.Model, step: int, validation: Validation) -> tuple[list[np.ndarray], int]:
@@ -220,10 +191,11 @@ def _measured(
     weights: list[np.ndarray], step: int, config: TrainConfig, dataset: Dataset, backend: str
 ) -> tuple[TrainedModel, Evaluation]:
     """Return the trained network in float32 and how well it reads the test split."""
-    network = build_model(dropout=config.dropout, seed=config.seed)
-    network.set_weights(weights)
     metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=installed_versions(backend))
-    test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
+    with alone():
+        network = build_model(dropout=config.dropout, seed=config.seed)
+        network.set_weights(weights)
+        test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     if not math.isfinite(test.loss):
         raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
     return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test

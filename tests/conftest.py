@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,9 @@ from training_process import TrainingProcess
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = ("tensorflow", "jax", "torch")  # that train
+
+SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 StartTraining = Callable[..., TrainingProcess]
@@ -51,10 +53,19 @@ def backend(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(params=[*BACKENDS, "openvino"])
+def any_backend(request: pytest.FixtureRequest) -> str:
+    """Each backend that is installed, those that only evaluate and predict among them."""
+    name: str = request.param
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a person without MNIST, network, or settings: nothing of this machine's shows."""
-    hidden = ("MNISTCNN_DATA", "KERAS_BACKEND", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
+    hidden = ("MNISTCNN_DATA", "KERAS_BACKEND", "KERAS_TORCH_DEVICE", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     nowhere = "http://127.0.0.1:9"  # the discard port: a connection is refused at once
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": ""}
@@ -90,11 +101,13 @@ def start_training(tmp_path: Path, environment: dict[str, str]) -> Iterator[Star
 def python(tmp_path: Path, environment: dict[str, str]) -> Run:
     """Run a Python program as a process in an empty folder, on the backend named, and return what it printed."""
 
-    def run(program: str, backend: str = "tensorflow") -> subprocess.CompletedProcess[str]:
+    def run(
+        program: str, backend: str = "tensorflow", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", program],
             cwd=tmp_path,
-            env=environment | {"KERAS_BACKEND": backend},
+            env=environment | {"KERAS_BACKEND": backend} | dict(env or {}),
             capture_output=True,
             text=True,
             timeout=300,
@@ -102,3 +115,12 @@ def python(tmp_path: Path, environment: dict[str, str]) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of a short run on the bundled digits; tests only read it."""
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "mnistcnn.keras"

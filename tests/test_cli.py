@@ -11,21 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, Run
+from conftest import SHORT, Run
 from PIL import Image
 
 from mnistcnn import __version__
-
-SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of a short run on the bundled digits; tests only read it."""
-    folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "mnistcnn.keras"
+from mnistcnn.runtime import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
@@ -78,11 +68,14 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     summary = done.stdout.splitlines()
     assert re.fullmatch(r"trained to step 20 in 0 min \d\d s, [\d.]+ steps/s", summary[0])
     assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
-    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[2])
-    assert summary[3:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
+    assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁▂▃▄▅▆▇█]{2}", summary[2])
+    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
+    assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
 
     shown = done.stderr.splitlines()
-    assert re.fullmatch(r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow, b?float\d\d", shown[0])
+    assert re.fullmatch(
+        r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow on cpu:0, b?float\d\d", shown[0]
+    )
     assert shown[1].split() == ["step", "loss", "acc", "step/s", "digit", *"0123456789", "%"]
     assert [line.split()[0] for line in shown[2:]] == ["10", "20"]
     assert max(map(len, shown[1:])) <= 80
@@ -147,22 +140,17 @@ def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits", "--split", "validation", "--json")
     found = json.loads(done.stdout)
     assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
-    assert found | {"loss": 0, "accuracy": 0} == {
-        "loss": 0,
-        "accuracy": 0,
-        "step": 300,
-        "recipe": "tutorial",
-        "data": "digits",
-        "split": "validation",
-        "images": 180,
-    }
+    stable = {"step": 300, "recipe": "tutorial", "data": "digits", "split": "validation", "images": 180}
+    assert {name: found[name] for name in stable} == stable
+    assert 0 < found["loss"] < 10
+    assert 0.5 < found["accuracy"] <= 1
     assert done.stderr == ""
 
 
-def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, backend: str) -> None:
+def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, any_backend: str) -> None:
     """One file, one accuracy, whatever computes it."""
     arguments = ("evaluate", "-m", str(trained), "--data", "digits", "--json")
-    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (backend, "tensorflow"))
+    found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (any_backend, "tensorflow"))
     assert found["accuracy"] == reference["accuracy"]
     assert found["loss"] == pytest.approx(reference["loss"], abs=1e-5)
 

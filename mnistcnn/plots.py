@@ -1,0 +1,201 @@
+"""Sheets for print and screen: a training run's curves, an evaluation's matrix, calibration and mistakes.
+
+The only room that knows matplotlib, which is an extra. Sheets are white with dark ink, whatever shows them, in colours
+that the colour-blind tell apart (Okabe and Ito's for lines, shades of one blue).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from mnistcnn.files import written_whole
+from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+MISTAKES_DRAWN = 20
+SMOOTHED = 20  # the line through the records is the mean of a window of this share of them
+STYLE: Any = {  # Any: matplotlib's type is every setting's name
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "figure.facecolor": "white",
+    "font.size": 9.0,
+    "legend.frameon": False,
+    "image.interpolation": "none",  # pixels stay pixels
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mnistcnn",  # the same result makes the same file
+}
+
+
+def save_training_sheet(result: TrainingResult, path: Path) -> None:
+    """Draw loss and accuracy against steps, of the batches and the validation split, into a PNG, SVG or PDF file.
+
+    Raises MnistcnnError where it cannot be written.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 6.6), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
+        loss, accuracy = figure.subplots(2, 1, sharex=True)
+        _curves(loss, result.history, "loss")
+        _curves(accuracy, result.history, "accuracy")
+        if result.test is not None:
+            test = result.test
+            _mark_test(loss, test.loss, f"{test.data} test split {test.loss:.4f}")
+            _mark_test(accuracy, test.accuracy, f"{test.data} test split {100 * test.accuracy:.2f} %")
+        loss.set(title="Loss", ylabel="cross-entropy, nats", xlim=(0, 1.02 * result.step))
+        loss.set_ylim(bottom=0)  # last: a limit fixes the other end where it is
+        accuracy.set(title="Accuracy", xlabel="steps", ylabel="read right")
+        accuracy.set_ylim(top=1)
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
+        loss.legend(loc="upper right")
+        accuracy.legend(loc="lower right")
+        recipe = f"{result.test.recipe} recipe, " if result.test is not None else ""
+        figure.suptitle(f"{recipe}{result.step:,} steps", x=0.01, ha="left", fontsize="large")
+        _save(figure, path)
+
+
+def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
+    """Draw the confusion matrix, calibration and the worst mistakes into a PNG, SVG or PDF file.
+
+    Raises MnistcnnError where it cannot be written.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.5, 8.4), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
+        rows: Any = figure.subfigures(2, 1, height_ratios=[1.75, 1])
+        upper, lower = rows
+        matrix, calibration = upper.subplots(1, 2)
+        _confusion(matrix, evaluation)
+        _calibration(calibration, evaluation)
+        _mistakes(lower, evaluation)
+        low, high = evaluation.accuracy_interval
+        figure.suptitle(
+            f"{evaluation.data}, {evaluation.images:,} images of the {evaluation.split} split: accuracy "
+            f"{100 * evaluation.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
+            f"loss {evaluation.loss:.4f}",
+            x=0.01,
+            ha="left",
+            fontsize="large",
+        )
+        _save(figure, path)
+
+
+def _curves(axes: Axes, history: TrainingHistory, name: str) -> None:
+    """Draw each record as a dot, their running mean as a line, and validations as diamonds."""
+    steps = np.array([point.step for point in history.records])
+    values = np.array([getattr(point, name) for point in history.records])
+    if history.records:
+        (dots,) = axes.plot(steps, values, ".", color=BLUE, alpha=0.4, markersize=5, label="each logged batch")
+        dots.set(markeredgewidth=0, clip_on=False)
+    window = max(1, len(values) // SMOOTHED)
+    if window > 1:
+        mean = np.convolve(values, np.full(window, 1 / window), "valid")
+        first = (window - 1) // 2
+        axes.plot(steps[first : first + len(mean)], mean, color=BLUE, linewidth=1.8, label=f"mean of {window} of them")
+    if history.validations:
+        validated = [getattr(point, name) for point in history.validations]
+        axes.plot(
+            [point.step for point in history.validations],
+            validated,
+            "D--",
+            color=ORANGE,
+            markersize=4,
+            linewidth=1.2,
+            label="validation split",
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _mark_test(axes: Axes, value: float, label: str) -> None:
+    axes.axhline(value, color=GREY, linewidth=1, linestyle=":", label=label)
+
+
+def _confusion(axes: Axes, evaluation: Evaluation) -> None:
+    """Shade mistakes by their share of the label's images; what was read right is grey, what never happened white."""
+    counts = np.array(evaluation.confusion)  # (10, 10)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    shades = np.sqrt(shares / max(shares.max(), 0.01))  # rare mistakes show beside frequent ones
+    axes.imshow(np.where(counts > 0, 0.08 + 0.92 * shades, 0), cmap="Blues", vmin=0, vmax=1)
+    for label, row in enumerate(counts.tolist()):
+        axes.add_patch(Rectangle((label - 0.5, label - 0.5), 1, 1, facecolor="#DDDDDD"))
+        for answer, count in enumerate(row):
+            if count:
+                color = "white" if shades[label, answer] > 0.6 else "black"
+                weight = "bold" if label == answer else "normal"
+                axes.text(answer, label, f"{count:,}", ha="center", va="center", color=color, size=8, weight=weight)
+    axes.set(title="What was read as what", xlabel="read as", ylabel="label", xticks=range(10), yticks=range(10))
+    axes.set_xticks(np.arange(9) + 0.5, minor=True)
+    axes.set_yticks(np.arange(9) + 0.5, minor=True)
+    axes.grid(visible=True, which="minor", color="#DDDDDD", linewidth=0.6)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color("#DDDDDD")
+    axes.tick_params(which="both", length=0)
+
+
+def _calibration(axes: Axes, evaluation: Evaluation) -> None:
+    """Draw accuracy against confidence, each dot's area growing with its images, beside the line of equality."""
+    bins = evaluation.calibration
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as sure as right")
+    shares = np.array([b.images for b in bins]) / evaluation.images
+    axes.scatter([b.confidence for b in bins], [b.accuracy for b in bins], 12 + 300 * np.sqrt(shares), BLUE, zorder=3)
+    axes.set(
+        title=f"Calibration: expected error {100 * evaluation.calibration_error:.2f} %",
+        xlabel="probability of the answer (larger dots: more images)",
+        ylabel="read right",
+        xlim=(0, 1.03),
+        ylim=(0, 1.03),
+        aspect="equal",
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper left")
+
+
+def _mistakes(figure: Any, evaluation: Evaluation) -> None:
+    shown = evaluation.worst_mistakes[:MISTAKES_DRAWN]
+    figure.suptitle(
+        f"The surest of {evaluation.mistakes:,} mistakes: label → answer, its probability"
+        if shown
+        else "No image was misread",
+        x=0.01,
+        ha="left",
+        fontsize="medium",
+        fontweight="bold",
+    )
+    if not shown:
+        return
+    for place, axes in enumerate(figure.subplots(2, MISTAKES_DRAWN // 2).flat):
+        axes.axis("off")
+        if place < len(shown):
+            _mistake(axes, shown[place])
+
+
+def _mistake(axes: Axes, mistake: Mistake) -> None:
+    axes.imshow(mistake.image, cmap="gray_r", vmin=0, vmax=255)
+    axes.set_title(
+        f"{mistake.label} → {mistake.digit}\n{100 * mistake.probability:.1f} %",
+        loc="center",
+        fontsize=9,
+        fontweight="normal",
+    )
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, in the format of the path's suffix, without the date."""
+    form = path.suffix[1:].lower()
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
+    with written_whole(path) as file:
+        figure.savefig(file, format=form, dpi=200, metadata=metadata)

@@ -1,0 +1,62 @@
+"""Train several seeds of recipes and print what each run came to, with mean and spread, hardware and versions.
+
+python tests/benchmarks/seeds.py --data FOLDER fast best --seeds 5
+"""
+
+import argparse
+import hashlib
+import platform
+import statistics
+from pathlib import Path
+
+from mnistcnn import train
+from mnistcnn.config import RECIPES
+from mnistcnn.results import TrainingResult
+from mnistcnn.runtime import installed_versions
+
+
+def weights_hash(result: TrainingResult) -> str:
+    """Return the first 12 digits of the SHA-256 of all weights: equal for bit-equal models."""
+    digest = hashlib.sha256()
+    for weight in result.model.model.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()[:12]
+
+
+def cpu_name() -> str:
+    """Return the processor's name, as Linux has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+
+
+def main() -> None:
+    """Run the benchmark named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES))
+    parser.add_argument("--data", default=None, help="as for mnistcnn train")
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions("tensorflow").items())
+    print(f"{cpu_name()}, {versions}; {options.seeds} seeds each\n")
+    print("| recipe | seed | test accuracy | seconds | steps/s | weights |")
+    print("|---|---|---|---|---|---|")
+    for recipe in options.recipes:
+        accuracies, seconds = [], []
+        for seed in range(options.seeds):
+            result = train(recipe, options.data, seed=seed, quiet=True)
+            assert result.test is not None
+            accuracies.append(100 * result.test.accuracy)
+            seconds.append(result.seconds)
+            measured = f"{accuracies[-1]:.2f} % | {result.seconds:.1f} | {result.steps_per_second:.1f}"
+            print(f"| {recipe} | {seed} | {measured} | {weights_hash(result)} |", flush=True)
+        spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+        mean = f"{statistics.mean(accuracies):.3f} ± {spread:.3f} % | {statistics.median(seconds):.1f} (median)"
+        print(f"| **{recipe}** | all | {mean} | | |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

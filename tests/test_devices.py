@@ -1,0 +1,140 @@
+"""Where the work is done: devices by name, on every backend, as far as a machine's CPU can show it."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+from mnistcnn.devices import automatic_precision, parse_device
+from mnistcnn.errors import UsageError
+
+TWO_CPUS = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [("cpu", ("cpu", 0)), ("gpu:1", ("gpu", 1)), ("TPU:0", ("tpu", 0)), ("mps", ("mps", 0))],
+)
+def test_a_device_is_a_kind_and_an_index(option: str, expected: tuple[str, int]) -> None:
+    """Without an index it is the first of its kind."""
+    assert parse_device(option) == expected
+
+
+@pytest.mark.parametrize("option", ["", "gpu:", "gpu:-1", ":0", "gpu 1", "cuda/0", "gpu:99999"])
+def test_what_names_no_device_is_wrong_usage(option: str) -> None:
+    """The message shows what a name looks like."""
+    with pytest.raises(UsageError, match="--device must be a kind such as cpu, gpu or tpu, or one of them as gpu:1"):
+        parse_device(option)
+
+
+def test_a_device_that_is_absent_says_which_there_are(mnistcnn: Run, tmp_path: Path, any_backend: str) -> None:
+    """One line, before anything is written, on every backend."""
+    done = mnistcnn("evaluate", "--data", "digits", "--backend", any_backend, "--device", "gpu:7")
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: --device gpu:7: there is no such device; {any_backend} sees ")
+    assert line.endswith("cpu:0")
+
+
+SHORT = ("--data", "digits", "--steps", "2", "--batch-size", "4", "--log-every", "0", "--checkpoint-every", "0")
+
+
+def test_the_cpu_is_a_device_on_every_backend(mnistcnn: Run, backend: str) -> None:
+    """`--device cpu` trains, measures and predicts, and the run says where."""
+    trained = mnistcnn("train", *SHORT, "--backend", backend, "--device", "cpu")
+    assert trained.returncode == 0, trained.stderr
+    assert f"; {backend} on cpu:0, " in trained.stderr
+    measured = mnistcnn("evaluate", "--data", "digits", "--backend", backend, "--device", "cpu:0")
+    assert measured.returncode == 0, measured.stderr
+
+
+def test_one_of_two_devices_does_the_work(mnistcnn: Run, environment: dict[str, str]) -> None:
+    """With two of a kind, the second is named, used, and told of; a third is absent."""
+    pytest.importorskip("jax")
+    options = ("train", *SHORT, "--backend", "jax", "--device")
+    second = mnistcnn(*options, "cpu:1", env=environment | TWO_CPUS)
+    assert second.returncode == 0, second.stderr
+    assert "; jax on cpu:1, float32" in second.stderr
+    third = mnistcnn(*options, "cpu:2", "--force", env=environment | TWO_CPUS)
+    assert third.stderr == "error: --device cpu:2: there is no such device; jax sees cpu:0, cpu:1\n"
+
+
+PLACEMENT = """
+from mnistcnn.runtime import start_keras
+start_keras("jax", "cpu:1")
+from mnistcnn.config import TrainConfig
+from mnistcnn.training import initial_model
+model = initial_model(TrainConfig(), "float32")
+print(sorted({str(variable.value.device) for variable in model.variables + model.optimizer.variables}))
+"""
+
+
+def test_every_variable_lies_on_the_device(python: Run) -> None:
+    """Weights, dropout's random state and the optimizer's variables, none elsewhere."""
+    pytest.importorskip("jax")
+    assert python(PLACEMENT, "jax", env=TWO_CPUS).stdout.strip() == "['cpu:1']"
+
+
+META = """
+from mnistcnn.runtime import start_keras
+start_keras("torch")
+from mnistcnn.devices import current_device
+from mnistcnn.model import build_model
+print(current_device("torch"), {variable.value.device.type for variable in build_model().variables})
+"""
+
+
+def test_the_network_names_no_device_of_its_own(python: Run) -> None:
+    """On PyTorch it is built on whatever device Keras was told, even one that holds no numbers."""
+    pytest.importorskip("torch")
+    assert python(META, "torch", env={"KERAS_TORCH_DEVICE": "meta"}).stdout.split() == ["meta:0", "{'meta'}"]
+
+
+PIPELINE = """
+from mnistcnn.runtime import start_keras
+start_keras(to_train=True)
+from mnistcnn.batches import training_batches
+from mnistcnn.config import TrainConfig
+from mnistcnn.datasets import load_dataset
+inputs, labels = next(iter(training_batches(load_dataset("digits").split("train"), TrainConfig())))
+import tensorflow as tf
+print({device.device_type for device in tf.config.get_visible_devices()}, inputs.device[-5:])
+"""
+
+
+def test_as_a_pipeline_tensorflow_stays_on_the_cpu(python: Run, backend: str) -> None:
+    """Under JAX and PyTorch it sees no other device, so it takes no memory there; batches are made on the CPU."""
+    visible, place = python(PIPELINE, backend).stdout.split()
+    assert place == "CPU:0"
+    assert backend == "tensorflow" or visible == "{'CPU'}"
+
+
+def test_automatic_precision_says_why() -> None:
+    """Of what was measured: TPUs take bfloat16, a CPU only on TensorFlow, OpenVINO and unknown kinds never."""
+    assert automatic_precision("jax", "tpu:0") == ("bfloat16", "a TPU multiplies bfloat16")
+    assert automatic_precision("torch", "mps:0")[0] == "float32"
+    assert automatic_precision("openvino", "cpu:0")[0] == "float32"
+    assert automatic_precision("jax", "cpu:0")[0] == automatic_precision("torch", "cpu:0")[0] == "float32"
+
+
+def test_openvino_computes_in_float32(python: Run) -> None:
+    """Also on a CPU that multiplies bfloat16, which OpenVINO would take by itself."""
+    pytest.importorskip("openvino")
+    program = """
+from mnistcnn.runtime import start_keras
+start_keras("openvino")
+import numpy as np
+from mnistcnn.model import build_model
+model = build_model()
+model.predict_on_batch(np.zeros((1, 28, 28, 1), np.float32))
+print(model.ov_compiled_model.get_property("INFERENCE_PRECISION_HINT"))
+"""
+    assert python(program, "openvino").stdout.strip() == "<Type: 'float32'>"
+
+
+def test_openvino_does_not_train(mnistcnn: Run) -> None:
+    """One line that names the backends that do."""
+    pytest.importorskip("openvino")
+    done = mnistcnn("train", *SHORT, "--backend", "openvino")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: openvino only evaluates and predicts: train with --backend tensorflow, jax, torch\n"

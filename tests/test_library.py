@@ -1,0 +1,159 @@
+"""The package as a library: what a notebook does with it, and how results show themselves there."""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+from PIL import Image
+
+import mnistcnn
+from mnistcnn.datasets import bundled_digits
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.results import Predictions, TrainingRecord, TrainingResult
+
+VOID = {"br", "img"}  # HTML elements that have no end
+
+
+class Nesting(HTMLParser):
+    """Checks that HTML's elements are closed in the order they were opened in, and counts them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Open an element."""
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        """An element that closes itself."""
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the element opened last."""
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """A short run with a saved model."""
+    path = tmp_path_factory.mktemp("library") / "m.keras"
+    return mnistcnn.train(
+        data="digits",
+        model=path,
+        steps=60,
+        log_every=10,
+        checkpoint_every=0,
+        batch_size=20,
+        learning_rate=0.05,
+        quiet=True,
+    )
+
+
+def test_importing_the_package_imports_nothing_heavy(python: Run) -> None:
+    """Not even its own rooms: the first call does."""
+    program = """
+import sys
+import mnistcnn
+assert {"train", "evaluate", "predict", "load_model", "compare"} <= set(dir(mnistcnn))
+print(sorted(name for name in sys.modules if name.startswith("mnistcnn.") or name in ("numpy", "keras", "rich")))
+from mnistcnn import train
+print("keras" in sys.modules)
+"""
+    assert python(program).stdout == "[]\nFalse\n"
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As of any other module."""
+    with pytest.raises(AttributeError, match="module 'mnistcnn' has no attribute 'fit'"):
+        mnistcnn.fit  # noqa: B018
+
+
+def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: Path) -> None:
+    """A trained model, its file, and its Keras network measure and read alike."""
+    assert result.test == mnistcnn.evaluate(result.model, "digits")
+    model = mnistcnn.load_model(_saved(result, tmp_path))
+    assert model.metadata.step == 60
+    assert mnistcnn.evaluate(model, bundled_digits(), "validation").images == 180
+
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 12:16] = 255
+    Image.fromarray(image).save(tmp_path / "one.png")
+    predictions = mnistcnn.predict(model, tmp_path / "one.png", tmp_path / "nowhere.png")
+    assert isinstance(predictions, Predictions)
+    assert [prediction.error for prediction in predictions] == [None, f"{tmp_path / 'nowhere.png'}: no such file"]
+    assert predictions[0].digit == int(np.argmax(model.model.predict(image[None, :, :, None] / 255, verbose=0)))
+
+
+def _saved(result: TrainingResult, folder: Path) -> Path:
+    from mnistcnn.model_file import save_model
+
+    save_model(result.model, folder / "saved.keras")
+    return folder / "saved.keras"
+
+
+def test_training_says_nothing_when_quiet_and_tells_listeners(capsys: pytest.CaptureFixture[str]) -> None:
+    """`quiet` is silent; otherwise the lines are those of the command; either way listeners hear every event."""
+    records: list[object] = []
+    settings: dict[str, Any] = {"steps": 4, "log_every": 2, "checkpoint_every": 0, "batch_size": 4}
+    mnistcnn.train(data="digits", quiet=True, listeners=[records.append], **settings)
+    assert [event.step for event in records if isinstance(event, TrainingRecord)] == [2, 4]
+    assert capsys.readouterr() == ("", "")
+    mnistcnn.train(data="digits", **settings)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split()[0] for line in err.splitlines()] == ["tutorial", "step", "2", "4"]
+
+
+def test_what_is_wrong_is_raised(tmp_path: Path) -> None:
+    """One kind of error, whose message says what to do; a model that exists is not replaced."""
+    with pytest.raises(UsageError, match="--steps must be a whole number from 1 on"):
+        mnistcnn.train(data="digits", steps=0)
+    with pytest.raises(MnistcnnError, match="there is no model at"):
+        mnistcnn.evaluate(tmp_path / "none.keras", "digits")
+    (tmp_path / "mine.keras").write_text("mine")
+    with pytest.raises(MnistcnnError, match="already exists"):
+        mnistcnn.train(data="digits", model=tmp_path / "mine.keras")
+    assert (tmp_path / "mine.keras").read_text() == "mine"
+
+
+def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Path) -> None:
+    """As well-formed HTML that holds the figures, an image for each mistake drawn, and the losses as a curve."""
+    assert result.test is not None
+    shown = result._repr_html_()
+    counts = Nesting(shown).counts
+    assert counts["svg"] == counts["polyline"] == 1
+    assert counts["img"] == min(10, result.test.mistakes)
+    assert f"accuracy {100 * result.test.accuracy:.2f} %" in shown
+    assert len(re.findall(r"\d+\.\d,\d+\.\d", re.findall(r'points="(.*?)"', shown)[0])) == 6
+
+    compared = mnistcnn.compare([result.model, result.model], "digits")
+    assert Nesting(compared._repr_html_()).counts["tr"] == 3
+    Image.fromarray(result.test.worst_mistakes[0].image).save(tmp_path / "a<b>.png")
+    read = mnistcnn.predict(result.model, tmp_path / "a<b>.png", tmp_path / "<i>")
+    assert Nesting(read._repr_html_()).counts == {"table": 1, "tr": 3, "th": 12, "td": 13, "img": 1, "br": 1}
+    assert "ipython" not in {name.lower() for name in sys.modules}
+
+
+def test_data_that_had_to_be_replaced_is_a_warning(python: Run) -> None:
+    """Where MNIST is out of reach, the library warns as the command does."""
+    program = """
+import warnings, mnistcnn
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    result = mnistcnn.train(steps=1, batch_size=2, quiet=True)
+print(result.test.data, [str(one.message)[-60:] for one in caught if one.category is UserWarning], caught[0].filename)
+"""
+    expected = "digits ['Going on with the 1,797 bundled UCI digits instead of MNIST.'] <string>\n"
+    assert python(program).stdout == expected

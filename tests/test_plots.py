@@ -1,0 +1,172 @@
+"""Sheets: what is drawn on them, in which formats, and what is refused before any work."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHORT, Run
+from PIL import Image
+from test_training import DIGITS, short_config
+
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.plots import save_evaluation_sheet, save_training_sheet
+from mnistcnn.results import TrainingHistory, TrainingResult
+from mnistcnn.training import train
+
+
+@pytest.fixture(scope="module")
+def result() -> TrainingResult:
+    """A short run with validations."""
+    return train(short_config(40, validate_every=10, learning_rate=0.05), DIGITS)
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_the_suffix_is_the_format(result: TrainingResult, tmp_path: Path, suffix: str, start: bytes) -> None:
+    """Both sheets in each of them; the same result makes the same file."""
+    assert result.test is not None
+    path, again = tmp_path / f"sheet{suffix}", tmp_path / f"again{suffix}"
+    save_training_sheet(result, path)
+    save_training_sheet(result, again)
+    assert path.read_bytes().startswith(start)
+    assert path.read_bytes() == again.read_bytes()
+    save_evaluation_sheet(result.test, path)
+    save_evaluation_sheet(result.test, again)
+    assert path.read_bytes().startswith(start)
+    assert path.read_bytes() == again.read_bytes()
+
+
+def test_the_training_sheet_says_what_it_shows(result: TrainingResult, tmp_path: Path) -> None:
+    """Its text is text: the axes, the curves by name, and the test's figures."""
+    assert result.test is not None
+    save_training_sheet(result, tmp_path / "sheet.svg")
+    text = (tmp_path / "sheet.svg").read_text()
+    for words in (
+        "tutorial recipe, 40 steps",
+        "cross-entropy, nats",
+        "each logged batch",
+        "validation split",
+        f"digits test split {result.test.loss:.4f}",
+        f"digits test split {100 * result.test.accuracy:.2f} %",
+    ):
+        assert f">{words}<" in text
+
+
+def test_the_evaluation_sheet_says_what_it_shows(result: TrainingResult, tmp_path: Path) -> None:
+    """The accuracy and its interval, every count of the confusion matrix, the error of calibration, mistakes."""
+    test = result.test
+    assert test is not None
+    save_evaluation_sheet(test, tmp_path / "sheet.svg")
+    text = (tmp_path / "sheet.svg").read_text()
+    low, high = test.accuracy_interval
+    assert f"{100 * test.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})" in text
+    assert f"Calibration: expected error {100 * test.calibration_error:.2f} %" in text
+    for row in test.confusion:
+        for count in filter(None, row):
+            assert f">{count}<" in text
+    for mistake in test.worst_mistakes:
+        assert f">{mistake.label} → {mistake.digit}<" in text
+    assert text.count("<image ") == 1 + len(test.worst_mistakes)
+
+
+def test_a_sheet_has_its_own_light_paper(result: TrainingResult, tmp_path: Path) -> None:
+    """White and opaque, so that a dark page does not swallow its ink."""
+    save_training_sheet(result, tmp_path / "sheet.png")
+    pixels = np.array(Image.open(tmp_path / "sheet.png").convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+    assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1], :3] == 255).all()
+    assert min(pixels.shape[:2]) > 1000
+
+
+def test_runs_and_evaluations_with_little_to_show_are_drawn(result: TrainingResult, tmp_path: Path) -> None:
+    """A run that logged nothing, and an evaluation without mistakes."""
+    assert result.test is not None
+    nothing = TrainingHistory(records=(), validations=())
+    save_training_sheet(replace(result, history=nothing), tmp_path / "a.png")
+    save_evaluation_sheet(replace(result.test, worst_mistakes=(), mistakes=0), tmp_path / "b.svg")
+    assert "No image was misread" in (tmp_path / "b.svg").read_text()
+
+
+def test_a_sheet_that_cannot_be_written_leaves_what_was_there(result: TrainingResult, tmp_path: Path) -> None:
+    """And says so in one line."""
+    with pytest.raises(MnistcnnError, match="cannot be written"):
+        save_training_sheet(result, tmp_path / "nowhere" / "sheet.png")
+
+
+def test_commands_draw(mnistcnn: Run, tmp_path: Path) -> None:
+    """`--plot` on train and evaluate; a plot that exists is not replaced without --force."""
+    assert mnistcnn("train", *SHORT, "-q", "--plot", "run.svg").returncode == 0
+    assert ">tutorial recipe, 20 steps<" in (tmp_path / "run.svg").read_text()
+    evaluate = ("evaluate", "--data", "digits", "--plot", "sheet.pdf")
+    assert mnistcnn(*evaluate).returncode == 0
+    before = (tmp_path / "sheet.pdf").read_bytes()
+    (tmp_path / "sheet.pdf").write_bytes(b"mine")
+    done = mnistcnn(*evaluate)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: sheet.pdf already exists: replace it with --force, or choose another name with --plot\n"
+    )
+    assert mnistcnn(*evaluate, "--force").returncode == 0
+    assert (tmp_path / "sheet.pdf").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["train", "--plot", "run.gif"], 2, "--plot must name a .png, .svg, .pdf file; received 'run.gif'"),
+        (["train", "--plot", "nowhere/run.png"], 1, "the folder nowhere does not exist"),
+        (["train", "--plot", "folder.png"], 1, "folder.png is a folder: name a file in it"),
+        (["train", "--tensorboard", "file"], 1, "file is a file: name a folder with --tensorboard"),
+        (["train", "--tensorboard", "boards"], 1, "boards holds another run's event files: replace them with --force"),
+        (["evaluate", "--plot", "run.jpg"], 2, "--plot must name a .png, .svg, .pdf file; received 'run.jpg'"),
+        (["evaluate", "-m", "a.keras", "-m", "b.keras", "--plot", "c.png"], 2, "--plot draws one model; received 2"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_any_work(
+    mnistcnn: Run, tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
+    """In one line, before data is read or anything is trained."""
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "boards" / "train").mkdir(parents=True)
+    (tmp_path / "boards" / "train" / "events.out.tfevents.1.x").write_text("mine")
+    done = mnistcnn(*arguments, "--data", "nowhere")
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith(f"error: {message}")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "mnistcnn.keras.checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "module", "extra"),
+    [(["--plot", "x.png"], "matplotlib", "plot"), (["--tensorboard", "x"], "tensorboard", "tensorboard")],
+)
+def test_an_extra_that_is_missing_is_named(python: Run, option: list[str], module: str, extra: str) -> None:
+    """In one line that installs it, before any work."""
+    program = f"""
+import importlib.util, subprocess, sys
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == {module!r} else find_spec(name, *rest)
+from mnistcnn.cli import app
+try:
+    app(["train", "--data", "nowhere", *{option!r}])
+except SystemExit as end:
+    print(end.code)
+"""
+    done = python(program)
+    assert done.stdout == "1\n"
+    assert done.stderr == f"error: {module} is not installed: pip install 'mnistcnn[{extra}]'\n"
+
+
+def test_a_command_without_a_plot_imports_no_matplotlib(python: Run) -> None:
+    """Nor TensorBoard: they slow no command that does not use them."""
+    program = """
+import sys
+sys.modules["matplotlib"] = sys.modules["tensorboard"] = None  # an import of either fails
+from mnistcnn.cli import app
+try:
+    app(["train", "--data", "digits", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q"])
+except SystemExit as end:
+    print(end.code)
+"""
+    assert python(program).stdout.endswith("\n0\n")

@@ -1,0 +1,135 @@
+"""What a person sees in a real terminal, 80 columns wide: a pty, and the bytes that arrive there."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHORT, Run
+
+COLUMNS = 80
+COLOR = re.compile(r"\x1b\[[\d;]*\b(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[\d;]*)?m")
+
+
+def in_terminal(arguments: list[str], folder: Path, environment: dict[str, str], **variables: str) -> str:
+    """Run `mnistcnn` with a terminal of 80 columns and 24 lines on all three streams; return what it shows."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    command = [sys.executable, "-m", "mnistcnn", *arguments]
+    settings = environment | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | variables
+    process = subprocess.Popen(command, cwd=folder, env=settings, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # how Linux says that the other end has closed
+        pass
+    os.close(ours)
+    assert process.wait() == 0, shown.decode()
+    return shown.decode()
+
+
+def lines_of(shown: str) -> list[str]:
+    """The lines as they arrived, without what drives the terminal."""
+    return [
+        re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line).split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")
+    ]
+
+
+TRAIN = ["train", *SHORT, "--steps", "40", "--validate-every", "20"]
+
+
+def test_training_in_a_terminal_stays_calm(tmp_path: Path, environment: dict[str, str]) -> None:
+    """One picture is redrawn in place, at most some times a second, and makes room for the summary at the end."""
+    shown = in_terminal(TRAIN, tmp_path, environment)
+    assert "\x1b[?25l" in shown  # the cursor is hidden
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")  # and comes back
+    lines = lines_of(shown)
+    assert max(map(len, lines)) <= COLUMNS
+    assert any(re.search(r"\d+ of 40 steps", line) for line in lines)
+    assert any(line.startswith("the batch's first image, a ") for line in lines)
+    assert any(re.fullmatch(r"  \d [█▉-▏ ]{50} +\d+\.\d % its label", line) for line in lines)
+    assert any(line.startswith("validation at step 40: loss ") for line in lines)
+    assert sum("first image" in line for line in lines) < 200
+    after = lines_of(shown[shown.rfind("\x1b[?25h") :])
+    assert [line.split()[0] for line in after if line] == [
+        "trained", "last", "loss", "validation", "digits,", "model", "next:"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colours_are_left_out_where_they_are_not_wanted(
+    tmp_path: Path, environment: dict[str, str], variables: dict[str, str]
+) -> None:
+    """NO_COLOR keeps the live picture and drops its colours; a dumb terminal gets plain lines."""
+    shown = in_terminal(TRAIN, tmp_path, environment, **variables)
+    assert not COLOR.search(shown)
+    assert ("\x1b" in shown) == ("NO_COLOR" in variables)
+
+
+def test_the_confusion_matrix_is_shaded(
+    tmp_path: Path,
+    environment: dict[str, str],
+    trained: Path,
+) -> None:
+    """By colours in a terminal; by characters under NO_COLOR; the counts are the same."""
+    command = ["evaluate", "--data", "digits", "-m", str(trained)]
+    colored, plain = (
+        in_terminal(command, tmp_path, environment),
+        in_terminal(command, tmp_path, environment, NO_COLOR="1"),
+    )
+    assert COLOR.search(colored)
+    assert not COLOR.search(plain)
+    rows = [[re.findall(r"\d+|·", line)[1:11] for line in lines_of(shown)[6:16]] for shown in (colored, plain)]
+    assert rows[0] == rows[1]
+    assert any(shade in plain for shade in "░▒▓█")
+    assert not any(shade in colored for shade in "░▒▓█")
+    assert max(map(len, [*lines_of(colored), *lines_of(plain)])) <= COLUMNS
+
+
+def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
+    mnistcnn: Run,
+    trained: Path,
+) -> None:
+    """No control characters; the matrix, the measures and the worst mistakes are those of --json."""
+    command = ("evaluate", "--data", "digits", "-m", str(trained))
+    text, found = mnistcnn(*command).stdout, json.loads(mnistcnn(*command, "--json").stdout)
+    assert all(char.isprintable() or char == "\n" for char in text)
+    rows = [re.findall(r"[\d.]+|·", line) for line in text.splitlines()[6:16]]
+    assert [[0 if cell == "·" else int(cell) for cell in row[1:11]] for row in rows] == found["confusion"]
+    expected = [[100 * row[name] for name in ("precision", "recall", "f1")] for row in found["classes"]]
+    np.testing.assert_allclose(np.array([row[11:] for row in rows], float), expected, atol=0.05 + 1e-9)
+    captions = [
+        f"{one['label']}→{one['digit']} {100 * one['probability']:.1f} %" for one in found["worst_mistakes"][:10]
+    ]
+    assert re.findall(r"\d→\d [\d.]+ %", text) == captions
+    assert max(map(len, text.splitlines())) <= COLUMNS
+
+
+def test_models_are_put_side_by_side(
+    mnistcnn: Run,
+    trained: Path,
+    tmp_path: Path,
+) -> None:
+    """A line each, and drawings of the images on which they differ; --json has every one of them."""
+    assert mnistcnn("train", *SHORT, "-q", "-m", "other.keras").returncode == 0
+    command = ("evaluate", "--data", "digits", "-m", str(trained), "-m", "other.keras")
+    done, found = mnistcnn(*command), json.loads(mnistcnn(*command, "--json").stdout)
+    lines = done.stdout.splitlines()
+    assert [line[:2] for line in lines[3:5]] == ["A ", "B "]
+    assert [model["model"] for model in found["models"]] == [str(trained), "other.keras"]
+    assert f"{len(found['differences'])} images that they do not all read alike" in done.stdout
+    apart = [f"{one['label']}→{one['digits'][0]} {one['digits'][1]}" for one in found["differences"][:10]]
+    assert re.findall(r"\d→\d \d", done.stdout) == apart
+    assert max(map(len, lines)) <= COLUMNS
+    alone = json.loads(mnistcnn("evaluate", "--data", "digits", "-m", "other.keras", "--json").stdout)
+    assert found["models"][1] == {"model": "other.keras", **alone}
