@@ -12,7 +12,8 @@ from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 from mnistcnn.text_graphics import SHADES, dotted, printable
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-NAME_COLUMNS = 20
+NAME_COLUMNS = 18
+COMPARED = "{:1} {:<18}{:>9}{:>8}{:>9}{:>14}{:>9}{:>9}"  # 78 columns
 Shown = TypeVar("Shown", bound=Mistake | Difference)
 
 DRAWN = 10  # images, five side by side in 75 columns
@@ -51,14 +52,14 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
 def confusion_table(evaluation: Evaluation, *, color: bool) -> Text:
     """Return the confusion matrix, shaded, beside precision, recall and F1 of each digit: 76 columns."""
     names = "".join(f"{digit:>5}" if color else f"{digit:>4} " for digit in range(10))
-    table = Text(f"label {'images by what they were read as':^50}{'in percent':>20}\n")
-    table.append(f"     {names}   prec. recall   F1\n")
+    table = Text(f"label {'images by what they were read as':^50}{'in percent':>21}\n")
+    table.append(f"     {names}{'prec.':>7}{'recall':>7}{'F1':>7}\n")
     for measures, row in zip(evaluation.classes, evaluation.confusion, strict=True):
         table.append(f"{measures.digit:>5}")
         for answer, count in enumerate(row):
             table.append_text(_cell(count, sum(row), hit=answer == measures.digit, color=color))
         shares = (measures.precision, measures.recall, measures.f1)
-        table.append("  " + "".join(f"{100 * share:>6.1f}" for share in shares) + "\n")
+        table.append("".join(f"{100 * share:>7.1f}" for share in shares) + "\n")
     table.right_crop()
     return table
 
@@ -104,7 +105,7 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
         return
     out, first = console_on(sys.stdout), comparison.evaluations[0]
     out.print(printable(f"{first.data}, {first.images:,} images of the {first.split} split") + "\n")
-    out.print("                           steps    loss  accuracy  95 % interval   top-2  calib.")
+    out.print(COMPARED.format("", "model", "steps", "loss", "accuracy", "95 % interval", "top-2", "calibr."))
     for letter, model, evaluation in zip(LETTERS, comparison.models, comparison.evaluations, strict=False):
         out.print(comparison_line(letter, model, evaluation))
     differences = comparison.differences
@@ -123,13 +124,18 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
 
 
 def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
-    """Return a model's figures in 79 columns; of a long name the end is shown."""
+    """Return a model's figures in 78 columns; of a long name the end is shown."""
     name = printable(model)
     name = name if len(name) <= NAME_COLUMNS else f"…{name[1 - NAME_COLUMNS :]}"
     steps = "unknown" if evaluation.step is None else f"{evaluation.step:,}"
     low, high = evaluation.accuracy_interval
-    return (
-        f"{letter} {name:<{NAME_COLUMNS}} {steps:>9} {evaluation.loss:>7.4f} {100 * evaluation.accuracy:>7.2f} % "
-        f"{100 * low:>6.2f} to {100 * high:>6.2f} {100 * evaluation.top2_accuracy:>6.2f}% "
-        f"{100 * evaluation.calibration_error:>5.2f}%"
+    return COMPARED.format(
+        letter,
+        name,
+        steps,
+        f"{evaluation.loss:.4f}",
+        f"{100 * evaluation.accuracy:.2f} %",
+        f"{100 * low:.2f}–{100 * high:.2f}",
+        f"{100 * evaluation.top2_accuracy:.2f} %",
+        f"{100 * evaluation.calibration_error:.2f} %",
     )

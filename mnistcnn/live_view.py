@@ -1,6 +1,7 @@
 """What changes in the terminal while something goes on: a download, a training run."""
 
 import sys
+from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +25,7 @@ from mnistcnn.text_graphics import bar, sparkline
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
 SPARKLINE_COLUMNS = 40
 BAR_COLUMNS = 50
+LINES_SHOWN = 5  # with all above them they fit a terminal of 24 rows
 
 
 class DownloadView:
@@ -70,7 +72,7 @@ class TrainingView:
         self._task = self._progress.add_task("", start=False, total=1)
         self._losses: list[float] = []
         self._record: TrainingRecord | None = None
-        self._validation: TrainingValidation | None = None
+        self._lines: deque[str] = deque(maxlen=LINES_SHOWN)
         self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -92,10 +94,9 @@ class TrainingView:
         elif isinstance(event, TrainingRecord):
             self._record = event
             self._losses.append(event.loss)
-            self._print_plain(record_line(event))
+            self._print(record_line(event))
         elif isinstance(event, TrainingValidation):
-            self._validation = event
-            self._print_plain(validation_line(event))
+            self._print(validation_line(event))
 
     def say_stopping(self) -> None:
         """Say that a stop was asked for; from then on nothing is redrawn, so that the next may come at any time."""
@@ -103,8 +104,10 @@ class TrainingView:
         if not self._quiet:
             self._console.print("finishing what is under way; once more to stop at once")
 
-    def _print_plain(self, line: str) -> None:
-        if not self._is_live:
+    def _print(self, line: str) -> None:
+        if self._is_live:
+            self._lines.append(line)
+        else:
             self._console.print(line)
 
     def _start(self, event: TrainingStarted) -> None:
@@ -128,8 +131,8 @@ class TrainingView:
 
     def _picture(self) -> Group:
         lines = [*picture_lines(self._record, self._losses)] if self._record else []
-        if self._validation:
-            lines.append(validation_line(self._validation))
+        if self._lines:
+            lines += ["", RECORD_HEADER, *self._lines]
         return Group(self._progress, *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
 
 

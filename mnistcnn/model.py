@@ -44,7 +44,7 @@ def logits_model(model: keras.Model) -> keras.Model:
 
     Losses are computed from logits, where log-softmax is stable on every backend.
     """
-    return keras.Model(model.inputs, model.get_layer("logits").output, name="mnistcnn_logits")
+    return keras.Model(model.input, model.get_layer("logits").output, name="mnistcnn_logits")
 
 
 def describe_layers(model: keras.Model) -> tuple[Layer, ...]:

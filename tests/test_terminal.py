@@ -58,7 +58,7 @@ def test_training_in_a_terminal_stays_calm(tmp_path: Path, environment: dict[str
     assert any(re.search(r"\d+ of 40 steps", line) for line in lines)
     assert any(line.startswith("the batch's first image, a ") for line in lines)
     assert any(re.fullmatch(r"  \d [█▉-▏ ]{50} +\d+\.\d % its label", line) for line in lines)
-    assert any(line.startswith("validation at step 20: loss ") for line in lines)
+    assert any(line.startswith("validation at step 40: loss ") for line in lines)
     assert sum("first image" in line for line in lines) < 200
     after = lines_of(shown[shown.rfind("\x1b[?25h") :])
     assert [line.split()[0] for line in after if line] == [
