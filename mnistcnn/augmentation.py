@@ -27,17 +27,17 @@ KNOTS = 7  # the displacement field is a sum of KNOTS x KNOTS Gaussian bumps ...
 SMOOTHNESS = 4.0  # ... of this standard deviation, in pixels: Simard's sigma
 
 
-def augment(images: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
+def augment(images: tf.Tensor, seed: int, step: tf.Tensor, *, batch_size: int, rows: slice) -> tf.Tensor:
     """Distort each picture of a batch in its own way.
 
     `images` (B, 28, 28, 1) float32 in [0, 1] lie on a background of 0; `seed` is the run's and `step`, an int64
-    scalar, the training step that the batch is for. The result is like `images`, and the same for the same three.
+    scalar, the training step that the batch is for. The images are the `rows` of a batch of `batch_size`, so that
+    parts of it are distorted as they would be in the whole. The result is like `images`, and the same for the same.
     """
-    batch_size = tf.shape(images)[0]
     keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 2, alg="philox")
-    parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)  # (B, 2, 3 + K)
+    parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)[rows]
     coordinates = tf.reshape(parameters, (-1, parameters.shape[2])) @ tf.constant(_basis())  # (B * 2, P)
-    return _resample(images, tf.reshape(coordinates, (batch_size, 2, SIZE * SIZE)))
+    return _resample(images, tf.reshape(coordinates, (-1, 2, SIZE * SIZE)))
 
 
 def _affine(batch_size: tf.Tensor, key: tf.Tensor) -> tf.Tensor:

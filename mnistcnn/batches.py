@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
@@ -10,7 +9,7 @@ import tensorflow.experimental.numpy as tnp
 from mnistcnn.augmentation import augment
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import CLASSES, Split
-from mnistcnn.devices import keep_tensorflow_on_cpu
+from mnistcnn.distribution import ALONE, Processes
 from mnistcnn.pictures import model_inputs
 
 STEPS_PER_BLOCK = 100  # positions handed from Python to the pipeline at once
@@ -44,28 +43,29 @@ def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iter
         yield np.concatenate(pieces).reshape(-1, batch_size)
 
 
-def training_batches(split: Split, config: TrainConfig, start_step: int = 0) -> tf.data.Dataset:
-    """Return the batches of the steps from `start_step` to the run's last.
+def training_batches(
+    split: Split, config: TrainConfig, start_step: int = 0, processes: Processes = ALONE
+) -> tf.data.Dataset:
+    """Return the batches of the steps from `start_step` to the run's last, or of each the rows of one process.
 
     Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`, the inputs distorted
     where the configuration says so. The images stay uint8 until they are in a batch: a quarter of the memory.
     """
-    if keras.backend.backend() != "tensorflow":
-        keep_tensorflow_on_cpu()
-    batch_size = config.batch_size
+    batch_size, rows = config.batch_size, processes.rows(config.batch_size)
     with tf.device("CPU"):
         images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def blocks() -> Iterator[np.ndarray]:
-        return batch_positions(len(split), batch_size, config.seed, range(start_step, config.steps))
+        steps = range(start_step, config.steps)
+        return (block[:, rows] for block in batch_positions(len(split), batch_size, config.seed, steps))
 
     def batch(step: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = model_inputs(tf.gather(images, positions), xp=tnp)
         if config.augmentation:
-            inputs = augment(inputs, config.seed, step)
+            inputs = augment(inputs, config.seed, step, batch_size=batch_size, rows=rows)
         return inputs, tf.one_hot(tf.gather(labels, positions), CLASSES)
 
-    signature = tf.TensorSpec((None, batch_size), tf.int64)
+    signature = tf.TensorSpec((None, rows.stop - rows.start), tf.int64)
     return (
         tf.data.Dataset.from_generator(blocks, output_signature=signature)
         .unbatch()

@@ -2,18 +2,18 @@
 
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import keras
 import numpy as np
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
+from mnistcnn.npz import UNREADABLE
 
 KEPT = 2  # so that a torn disk still leaves one
 MEMORY = "memory."  # before the names of what is remembered
@@ -31,7 +31,7 @@ class Checkpoint:
 
     step: int
     determinants: Mapping[str, Any]
-    exactness: Mapping[str, str]
+    exactness: Mapping[str, Any]
     variables: Mapping[str, np.ndarray]
     memory: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -65,21 +65,35 @@ def _named_variables(model: keras.Model) -> dict[str, Any]:
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into a folder, whole or not at all, and remove all but the last two."""
+    with written_whole(folder / f"step-{checkpoint.step:09d}.npz") as file:
+        encode_checkpoint(checkpoint, file)
+    with suppress(OSError):  # one more than needed does no harm
+        for path in checkpoint_files(folder)[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+
+def encode_checkpoint(checkpoint: Checkpoint, file: BinaryIO) -> None:
+    """Write a checkpoint into an open file."""
     header = {
         "determinants": checkpoint.determinants,
         "exactness": checkpoint.exactness,
         "step": checkpoint.step,
     }
-    with written_whole(folder / f"step-{checkpoint.step:09d}.npz") as file:
-        arrays: dict[str, Any] = {
-            **checkpoint.variables,
-            **{f"{MEMORY}{name}": array for name, array in checkpoint.memory.items()},
-            "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
-        }
-        np.savez(file, **arrays)
-    with suppress(OSError):  # one more than needed does no harm
-        for path in checkpoint_files(folder)[:-KEPT]:
-            path.unlink(missing_ok=True)
+    arrays: dict[str, Any] = {
+        **checkpoint.variables,
+        **{f"{MEMORY}{name}": array for name, array in checkpoint.memory.items()},
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+    }
+    np.savez(file, **arrays)
+
+
+def decode_checkpoint(file: BinaryIO) -> Checkpoint:
+    """Read a checkpoint from an open file; for one that is damaged raise what NumPy, zip or JSON make of it."""
+    arrays = dict(np.load(file, allow_pickle=False))
+    header = json.loads(arrays.pop("header").tobytes())
+    remembered = [name for name in arrays if name.startswith(MEMORY)]
+    memory = {name.removeprefix(MEMORY): arrays.pop(name) for name in remembered}
+    return Checkpoint(variables=arrays, memory=memory, **header)
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
@@ -107,12 +121,8 @@ def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
     for path in reversed(files):
         try:
             with path.open("rb") as file:
-                arrays = dict(np.load(file, allow_pickle=False))
-            header = json.loads(arrays.pop("header").tobytes())
-            remembered = [name for name in arrays if name.startswith(MEMORY)]
-            memory = {name.removeprefix(MEMORY): arrays.pop(name) for name in remembered}
-            return Checkpoint(variables=arrays, memory=memory, **header)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+                return decode_checkpoint(file)
+        except UNREADABLE:
             continue
     if files:
         raise MnistcnnError(f"every checkpoint in {folder} is damaged: start anew with --force")

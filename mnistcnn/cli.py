@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import evaluation_report, live_view, prediction_report, report
-from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, config_from_recipe
+from mnistcnn import evaluation_report, info_report, live_view, prediction_report, report
+from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, TrainConfig, config_from_recipe
+from mnistcnn.distribution import Processes, joined, team_of
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
 from mnistcnn.results import Comparison, Listener, TrainingResult
-from mnistcnn.runtime import BACKENDS, chosen_backend, command_line, installed_versions, start_keras, stop_on_signals
+from mnistcnn.runtime import (
+    BACKENDS,
+    StopRequest,
+    chosen_backend,
+    command_line,
+    installed_versions,
+    start_keras,
+    stop_on_signals,
+)
 
 if TYPE_CHECKING:
     from mnistcnn.datasets import Dataset
@@ -170,6 +179,21 @@ def _plot_training(result: TrainingResult, path: Path | None) -> None:
         save_training_sheet(result, path)
 
 
+def _assist(
+    config: TrainConfig, data: str | None, backend: str | None, device: str | None, team: Processes, stop: StopRequest
+) -> None:
+    """Train as another process than the first: it neither logs nor writes anything."""
+    dataset = _dataset(data, quiet=True)
+    start_keras(backend, to_train=True)
+    stop.defer(lambda: None)
+    with joined(team, device, config.batch_size):
+        from mnistcnn.training import train
+
+        train(config, dataset, should_stop=stop, processes=team)
+    if stop():
+        raise typer.Exit(stop.exit_status)
+
+
 def _plot_evaluation(comparison: Comparison, path: Path | None) -> None:
     if path is not None:
         from mnistcnn.plots import save_evaluation_sheet
@@ -233,6 +257,23 @@ def train(
     backend: Backend = None,
     device: Device = None,
     precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="KERAS_DISTRIBUTION_NUM_PROCESSES", help="Processes that train together, on JAX. (Default: 1)"
+        ),
+    ] = None,
+    process_id: Annotated[
+        int, typer.Option(envvar="KERAS_DISTRIBUTION_PROCESS_ID", help="Which of them this is, from 0 on.")
+    ] = 0,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KERAS_DISTRIBUTION_JOB_ADDRESSES",
+            metavar="HOST:PORT",
+            help="Where process 0 is reached by all of them.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
 ) -> None:
     """Train the network and save it as a .keras file."""
@@ -240,17 +281,24 @@ def train(
     outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
     with error_door(), stop_on_signals() as stop:
         config = config_from_recipe(recipe, **changes)
+        team = team_of(processes, process_id, coordinator)
+        team.rows(config.batch_size)  # what cannot be shared is refused before anything else is done
+        if not team.is_first:
+            _assist(config, data, backend, device, team, stop)
+            return
         with (
             claimed_outputs(outputs, force=force),
             live_view.TrainingView(quiet=quiet) as view,
             _logs(outputs) as logs,
         ):
             dataset = _dataset(data, quiet=quiet)
-            start_keras(backend, device, to_train=True)
-            from mnistcnn.training import train
-
+            start_keras(backend, device if team.count == 1 else None, to_train=True)
             stop.defer(view.say_stopping)
-            result = train(config, dataset, outputs=outputs, listeners=[view, *logs], should_stop=stop)
+            with joined(team, device, config.batch_size):
+                from mnistcnn.training import train
+
+                shown: list[Listener] = [view, *logs]
+                result = train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, processes=team)
             _plot_training(result, plot)
         report.show_training_result(result, outputs, command_line())
         if stop():
@@ -328,3 +376,17 @@ def predict(
         show_picture.finish()
         if show_picture.has_failed:
             raise typer.Exit(1)
+
+
+@app.command()
+def info(
+    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file to tell of too.")] = None,
+) -> None:
+    """Tell what is installed, what it computes on, and what a model file holds."""
+    with error_door():
+        from mnistcnn.info import model_info, system_info
+
+        info_report.show_system(system_info())
+        if model is not None:
+            start_keras()
+            info_report.show_model(model_info(model))

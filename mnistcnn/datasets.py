@@ -1,7 +1,6 @@
 """Labelled images and where they come from: MNIST, the bundled UCI digits, a person's own files and folders."""
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -13,6 +12,7 @@ from mnistcnn.download import OnBytes, fetch_mnist, is_mnist_content, keras_data
 from mnistcnn.drawing import SIZE, draw
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.idx import encode_idx, read_idx
+from mnistcnn.npz import read_npz_array
 from mnistcnn.pictures import NoDigitFoundError, Picture, class_folders, labelled_pictures, read_digits
 
 CLASSES = 10
@@ -167,7 +167,7 @@ def _read_pair(source: Path, kind: str) -> Split:
     """Read the images and labels of "train" or "t10k" from a folder of IDX files or an .npz file."""
     if source.is_file():
         suffix = {"train": "train", "t10k": "test"}[kind]
-        images, labels = (_npz_array(source, f"{letter}_{suffix}") for letter in "xy")
+        images, labels = (read_npz_array(source, f"{letter}_{suffix}") for letter in "xy")
     else:
         images, labels = (
             read_idx(_idx_path(source, name) or source / name, dimensions=dimensions)
@@ -179,24 +179,6 @@ def _read_pair(source: Path, kind: str) -> Split:
 def _idx_path(folder: Path, name: str) -> Path | None:
     candidates = (name, f"{name}.gz", name.replace("-idx", ".idx"), name.replace("-idx", ".idx") + ".gz")
     return next((folder / candidate for candidate in candidates if (folder / candidate).is_file()), None)
-
-
-def _npz_array(path: Path, name: str) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise MnistcnnError(
-                    f"{path} is no .npz file: expected a zip of arrays x_train, y_train, x_test, y_test"
-                )
-            array = archive[name]
-    except KeyError as error:
-        raise MnistcnnError(f"{path} has no array {name}: expected x_train, y_train, x_test and y_test") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise MnistcnnError(f"{path} cannot be read as an .npz file of plain arrays: {error}") from error
-    if array.dtype.kind not in "ui" or (array.size and not 0 <= array.min() <= array.max() <= 255):
-        raise MnistcnnError(f"{path}: {name} holds {array.dtype} values; expected whole numbers from 0 to 255")
-    return array.astype(np.uint8, copy=False)
 
 
 def _checked(images: np.ndarray, labels: np.ndarray, source: str) -> Split:

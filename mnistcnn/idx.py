@@ -16,7 +16,7 @@ from mnistcnn.errors import MnistcnnError
 
 UNSIGNED_BYTE = 0x08
 ELEMENT_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
-MAX_CONTENT_BYTES = 2**30  # 1,369,000 images; MNIST's own 60,000 take 47 MB
+MAX_CONTENT_BYTES = 2**29  # 684,784 images; MNIST's own 60,000 take 47 MB
 
 
 def decode_idx(content: bytes, *, source: str, dimensions: int) -> np.ndarray:
@@ -44,10 +44,11 @@ def decode_idx(content: bytes, *, source: str, dimensions: int) -> np.ndarray:
     shape = struct.unpack(f">{rank}I", content[4:header_bytes])
     expected_bytes = header_bytes + math.prod(shape)
     if len(content) != expected_bytes:
-        problem = "is cut short" if len(content) < expected_bytes else "is too long"
+        problem, has = (
+            ("is cut short", f"{len(content):,}") if len(content) < expected_bytes else ("is too long", "more")
+        )
         raise MnistcnnError(
-            f"{source} {problem}: its header promises {expected_bytes:,} bytes, the file has {len(content):,}; "
-            "fetch it again"
+            f"{source} {problem}: its header promises {expected_bytes:,} bytes, the file has {has}; fetch it again"
         )
     return np.frombuffer(content, np.uint8, offset=header_bytes).reshape(shape)
 
@@ -56,6 +57,12 @@ def encode_idx(array: np.ndarray) -> bytes:
     """Encode a uint8 array of any shape as the content of an IDX file."""
     header = struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTE, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array, np.uint8).tobytes()
+
+
+def _promised_bytes(header: bytes) -> int:
+    """Return the size that a header, whole or not, promises of the content, itself included."""
+    sizes = header[4 : len(header) // 4 * 4]
+    return len(header) + int(math.prod(struct.unpack(f">{len(sizes) // 4}I", sizes)))
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
@@ -67,7 +74,10 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
         with path.open("rb") as file:
             compressed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if compressed else path.open("rb") as file:
-            content = file.read(MAX_CONTENT_BYTES + 1)
+            promised = _promised_bytes(file.read(4 + 4 * dimensions))
+            file.seek(0)
+            # One byte more shows that there is more, and a bomb unpacks no further.
+            content = file.read(min(promised, MAX_CONTENT_BYTES) + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise MnistcnnError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
     except OSError as error:

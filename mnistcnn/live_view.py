@@ -119,6 +119,7 @@ class TrainingView:
         self._console.print(
             f"{config.recipe} recipe: {config.steps:,} steps of {config.batch_size} on {event.train_images:,} "
             f"images of {event.data}; {event.backend} on {event.device}, {event.precision}"
+            + (f", {event.processes} processes" if event.processes > 1 else "")
             + (f"; going on at step {event.start_step:,}" if event.start_step else "")
         )
         if self._is_live:

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from mnistcnn.results import Layer
+
 CLASSES = 10
 IMAGE_SHAPE = (28, 28, 1)
 
@@ -43,6 +45,21 @@ def logits_model(model: keras.Model) -> keras.Model:
     Losses are computed from logits, where log-softmax is stable on every backend.
     """
     return keras.Model(model.input, model.get_layer("logits").output, name="mnistcnn_logits")
+
+
+def describe_layers(model: keras.Model) -> tuple[Layer, ...]:
+    """Describe a network whose layers follow one another."""
+    before = [(), *((layer.name,) for layer in model.layers)]
+    return tuple(
+        Layer(
+            name=layer.name,
+            kind=type(layer).__name__,
+            inputs=inputs,
+            shape=tuple(layer.output.shape),
+            parameters=layer.count_params(),
+        )
+        for layer, inputs in zip(model.layers, before, strict=False)
+    )
 
 
 def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 A leaf: rooms that compute make these, the report and the log file render them. None of them knows Keras.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -33,6 +33,7 @@ class TrainingStarted:
     backend: str
     device: str  # as `--device` names it
     precision: str  # "float32" or "bfloat16", what `auto` became
+    processes: int = 1  # that train together
     start_step: int  # above 0 where a run is resumed
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
@@ -271,3 +272,43 @@ class Predictions(tuple[Prediction, ...]):
             for of in self
         ]
         return html.table(["file", "digit", *(f"{digit} in %" for digit in range(10))], rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendInfo:
+    """What one backend is here. Without a version it is not installed; with an error it does not work."""
+
+    name: str
+    version: str | None
+    devices: tuple[str, ...] = ()  # as `--device` names them, the one it prefers first
+    precision: str | None = None  # what `auto` takes on that one
+    reason: str | None = None  # why it takes that precision
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemInfo:
+    """What is installed on this machine, and what it can compute on."""
+
+    versions: Mapping[str, str]  # of what every backend stands on
+    chosen: str  # the backend that commands take where nothing else is said
+    backends: tuple[BackendInfo, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a model file holds, and where it comes from; None is unknown."""
+
+    path: str
+    layers: tuple[Layer, ...]
+    recipe: str | None
+    step: int | None
+    data: str | None
+    accuracy: float | None  # on the test split of that data, in [0, 1]
+    versions: Mapping[str, str]  # it was made with
+    calibration: float | None  # the temperature its logits are divided by
+
+    @property
+    def parameters(self) -> int:
+        """All numbers that training sets."""
+        return sum(layer.parameters for layer in self.layers)

@@ -1,6 +1,7 @@
 """What of a run goes to its checkpoints and comes back: the model, and what those who watch it remember."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any, Protocol
 
 import keras
@@ -8,6 +9,8 @@ import numpy as np
 
 from mnistcnn.checkpoint import (
     Checkpoint,
+    decode_checkpoint,
+    encode_checkpoint,
     model_variables,
     read_latest_checkpoint,
     remove_checkpoints,
@@ -15,6 +18,7 @@ from mnistcnn.checkpoint import (
     write_checkpoint,
 )
 from mnistcnn.config import TrainConfig
+from mnistcnn.distribution import ALONE, Processes
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.outputs import Outputs
 
@@ -41,12 +45,14 @@ class RunState:
         watchers: Sequence[Watcher],
         *,
         determinants: Mapping[str, Any],
-        exactness: Mapping[str, str],
+        exactness: Mapping[str, Any],
+        processes: Processes = ALONE,
     ) -> None:
         self._outputs = outputs
         self._watchers = watchers
         self._determinants = determinants
         self._exactness = exactness
+        self._processes = processes
 
     def begin(self, model: keras.Model, config: TrainConfig) -> tuple[int, tuple[str, ...]]:
         """Bring a model to where its run goes on; return that step and what a person ought to know.
@@ -54,20 +60,21 @@ class RunState:
         A run that starts at step 0 removes what an earlier one left, and has a checkpoint of that step at once: from
         then on there is something to resume, whatever happens. Raises MnistcnnError for a checkpoint of another run.
         """
-        if self._outputs is None:
-            return 0, ()
-        checkpoint = read_latest_checkpoint(self._outputs.checkpoints) if self._outputs.resume else None
+        resume = self._outputs is not None and self._outputs.resume
+        checkpoint = read_latest_checkpoint(self._outputs.checkpoints) if self._outputs and resume else None
         if checkpoint is not None:
             self._require_same_run(checkpoint, config)
+        checkpoint = self._of_first(checkpoint)
+        if checkpoint is not None:
             restore_variables(model, checkpoint.variables)
             for watcher in self._watchers:
                 watcher.restore(checkpoint.memory)
-        if checkpoint is None or checkpoint.step == 0:
+        if self._outputs is not None and (checkpoint is None or checkpoint.step == 0):
             remove_checkpoints(self._outputs.checkpoints)
             self.save(model, 0)
         if checkpoint is not None:
             return checkpoint.step, self._notes(checkpoint)
-        if self._outputs.resume:
+        if self._outputs is not None and resume:
             return 0, (f"nothing to resume in {self._outputs.checkpoints}: starting at step 0",)
         return 0, ()
 
@@ -86,6 +93,16 @@ class RunState:
             memory=memory,
         )
         write_checkpoint(self._outputs.checkpoints, checkpoint)
+
+    def _of_first(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """Return the checkpoint of the first process, the only one that needs to reach the files."""
+        if self._processes.count == 1:
+            return checkpoint
+        file = BytesIO()
+        if checkpoint is not None:
+            encode_checkpoint(checkpoint, file)
+        data = self._processes.bytes_of_first(file.getvalue())
+        return decode_checkpoint(BytesIO(data)) if data else None
 
     def _require_same_run(self, checkpoint: Checkpoint, config: TrainConfig) -> None:
         folder = self._outputs.checkpoints if self._outputs else None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from mnistcnn.devices import use_device
+from mnistcnn.devices import keep_tensorflow_on_cpu, use_device
 from mnistcnn.errors import MnistcnnError, UsageError
 
 TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
@@ -27,7 +27,7 @@ def chosen_backend(option: str | None = None) -> str:
 
     Raises UsageError for a name that is none, MnistcnnError where the backend is not installed.
     """
-    backend = option or os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
+    backend = option or chosen_backend_name()
     if backend not in BACKENDS:
         raise UsageError(f"--backend must be one of {', '.join(BACKENDS)}; received {backend!r}")
     if importlib.util.find_spec(backend) is None:
@@ -39,6 +39,11 @@ def require_extra(module: str, extra: str) -> None:
     """Raise MnistcnnError where a module that only an extra brings is not installed."""
     if importlib.util.find_spec(module) is None:
         raise MnistcnnError(f"{module} is not installed: pip install 'mnistcnn[{extra}]'")
+
+
+def chosen_backend_name() -> str:
+    """Return the backend that is taken where no option names one, installed or not."""
+    return os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
 
 
 def _configured_backend() -> str | None:
@@ -66,6 +71,11 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     with _quiet_stderr():
         if device is not None:
             os.environ.update(use_device(backend, device))
+        if to_train:  # whatever the backend, TensorFlow feeds it
+            importlib.import_module("tensorflow")  # what it writes while it loads is not for people
+
+            if backend != "tensorflow":
+                keep_tensorflow_on_cpu()
         import keras
 
     if keras.backend.backend() != backend:

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,16 +13,17 @@ from mnistcnn.batches import training_batches
 from mnistcnn.calibration import fitted_temperature
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.config import TrainConfig
-from mnistcnn.datasets import Dataset, Split
+from mnistcnn.datasets import Dataset
 from mnistcnn.devices import chosen_precision, current_device
+from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
 from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import build_model, initial_weights, logits_model
+from mnistcnn.model import build_model, describe_layers, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Evaluation, Layer, Listener, TrainingResult, TrainingStarted
+from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
 from mnistcnn.run_state import RunState
 from mnistcnn.runtime import installed_versions
 from mnistcnn.validation import Validation
@@ -36,6 +38,7 @@ def train(
     outputs: Outputs | None = None,
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    processes: Processes = ALONE,
 ) -> TrainingResult:
     """Train the network on a dataset's train split and measure it on its test split.
 
@@ -43,8 +46,9 @@ def train(
     the run keeps checkpoints, goes on from the last one where they say so (and removes an earlier run's where not),
     and saves the model; without, nothing is written. Where the run validates, the validation split is not trained on.
     Once `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
-    Raises MnistcnnError where files cannot be read or written, a checkpoint is of another run, or the loss becomes
-    NaN or infinite.
+    Of several `processes`, joined already, each calls this, the first alone with `outputs`, and that one alone
+    measures and returns a model. Raises MnistcnnError where files cannot be read or written, a checkpoint is of
+    another run, or the loss becomes NaN or infinite.
     """
     backend = keras.backend.backend()
     device = current_device(backend)
@@ -54,13 +58,15 @@ def train(
     dataset.split("test")  # what is wrong with it shows before the hours of training, not after
     keeper = HistoryKeeper()
     listeners = (keeper, *listeners)
-    validation = Validation(config, dataset, listeners)
+    validation = Validation(config, dataset, listeners, processes)
     state = RunState(
         outputs,
         [keeper, validation],
         determinants={**config.determinants, "data": split.fingerprint},
-        exactness={"backend": backend, "device": device, "precision": precision},
+        exactness={"backend": backend, "device": device, "precision": precision, "processes": processes.count},
+        processes=processes,
     )
+    processes.require_same({**asdict(config), "data": split.fingerprint, "precision": precision})
     model = initial_model(config, precision)
     start_step, notes = state.begin(model, config)
     started = TrainingStarted(
@@ -70,12 +76,16 @@ def train(
         backend=backend,
         device=device,
         precision=precision,
+        processes=processes.count,
         start_step=start_step,
-        layers=_layers(model),
+        layers=describe_layers(model),
         notes=notes,
     )
     for listener in listeners:
         listener(started)
+
+    def should_stop_together() -> bool:
+        return processes.any(should_stop())
 
     metric = LastBatch(config.batch_size)
     callbacks = [
@@ -83,14 +93,15 @@ def train(
         ProbabilityLogger(metric, config.log_every, listeners),
         validation,
         Checkpointing(config.checkpoint_every, state.save),
-        GracefulStop(should_stop),
+        GracefulStop(should_stop_together),
     ]
     seconds = 0.0
-    if start_step < config.steps and not validation.is_out_of_patience and not should_stop():
-        seconds = _fit(model, config, split, start_step, metric, callbacks)
+    if start_step < config.steps and not validation.is_out_of_patience and not should_stop_together():
+        batches = training_batches(split, config, start_step, processes)
+        seconds = _fit(model, config, batches, start_step, metric, callbacks)
     step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
     trained, test = None, None
-    if step == config.steps or validation.is_out_of_patience:
+    if processes.is_first and (step == config.steps or validation.is_out_of_patience):
         weights, kept_step = _kept(model, step, validation)
         trained, test = _measured(weights, kept_step, config, dataset, backend)
         if outputs is not None:
@@ -147,25 +158,10 @@ def initial_model(config: TrainConfig, precision: str) -> keras.Model:
     return model
 
 
-def _layers(model: keras.Model) -> tuple[Layer, ...]:
-    """Describe a network whose layers follow one another."""
-    before = [(), *((layer.name,) for layer in model.layers)]
-    return tuple(
-        Layer(
-            name=layer.name,
-            kind=type(layer).__name__,
-            inputs=inputs,
-            shape=tuple(layer.output.shape),
-            parameters=layer.count_params(),
-        )
-        for layer, inputs in zip(model.layers, before, strict=False)
-    )
-
-
 def _fit(
     model: keras.Model,
     config: TrainConfig,
-    split: Split,
+    batches: Iterable[Any],
     start_step: int,
     metric: LastBatch,
     callbacks: list[keras.callbacks.Callback],
@@ -181,7 +177,7 @@ def _fit(
         steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
         jit_compile=backend == "jax",
     )
-    model.fit(training_batches(split, config, start_step), callbacks=callbacks, shuffle=False, verbose=0)
+    model.fit(batches, callbacks=callbacks, shuffle=False, verbose=0)
     return time.perf_counter() - began
 
 
@@ -196,10 +192,11 @@ def _measured(
     weights: list[np.ndarray], step: int, config: TrainConfig, dataset: Dataset, backend: str
 ) -> tuple[TrainedModel, Evaluation]:
     """Return the trained network in float32 and how well it reads the test split."""
-    network = build_model(dropout=config.dropout, seed=config.seed)
-    network.set_weights(weights)
     metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=installed_versions(backend))
-    test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
+    with alone():
+        network = build_model(dropout=config.dropout, seed=config.seed)
+        network.set_weights(weights)
+        test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     if not math.isfinite(test.loss):
         raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
     trained = TrainedModel(model=network, metadata=metadata)

@@ -9,6 +9,7 @@ import numpy as np
 from mnistcnn.callbacks import StepCallback
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
+from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.evaluation import loss_and_accuracy, network_outputs
 from mnistcnn.model import build_model, logits_model
 from mnistcnn.results import Listener, TrainingValidation
@@ -30,15 +31,19 @@ class Validation(StepCallback):
     have brought no lower one. Raises as `Dataset.split` does.
     """
 
-    def __init__(self, config: TrainConfig, dataset: Dataset, listeners: Sequence[Listener]) -> None:
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, listeners: Sequence[Listener], processes: Processes = ALONE
+    ) -> None:
         super().__init__()
         self._every, self._patience = config.validate_every, config.patience
         self._listeners = listeners
+        self._processes = processes
         self.best: Best | None = None
         self.best_weights: list[np.ndarray] = []
         if self._every:
             self._split = dataset.split("validation")
-            self._network = logits_model(build_model())
+            with alone():
+                self._network = logits_model(build_model())
 
     @property
     def is_out_of_patience(self) -> bool:
@@ -69,10 +74,13 @@ class Validation(StepCallback):
             if self.is_out_of_patience:
                 self.model.stop_training = True
 
+    def _measure(self, weights: list[np.ndarray]) -> tuple[float, float]:
+        self._network.set_weights(weights)
+        return loss_and_accuracy(network_outputs(self._network, self._split.images), self._split.labels)
+
     def _validate(self, step: int) -> None:
         weights = self.model.get_weights()
-        self._network.set_weights(weights)
-        loss, accuracy = loss_and_accuracy(network_outputs(self._network, self._split.images), self._split.labels)
+        loss, accuracy = self._processes.of_first(lambda: self._measure(weights))
         is_best = math.isfinite(loss) and (self.best is None or loss < self.best.loss)
         if is_best:
             self.best = Best(step, loss)

@@ -10,9 +10,10 @@ from mnistcnn.datasets import load_dataset
 IMAGES = load_dataset("digits").split("train").images[:64, ..., None].astype(np.float32) / 255
 
 
-def augmented(images: np.ndarray, seed: int = 0, step: int = 0) -> np.ndarray:
-    """Distort a batch, as an array."""
-    return np.asarray(augment(tf.constant(images), seed, tf.constant(step, tf.int64)).numpy())
+def augmented(images: np.ndarray, seed: int = 0, step: int = 0, rows: slice = slice(None)) -> np.ndarray:
+    """What a training step makes of a batch, or of some rows of it."""
+    moment = tf.constant(step, tf.int64)
+    return np.asarray(augment(tf.constant(images[rows]), seed, moment, batch_size=len(images), rows=rows).numpy())
 
 
 def test_the_same_seed_and_step_distort_alike_and_others_do_not() -> None:
@@ -51,3 +52,9 @@ def test_interpolation_keeps_a_flat_area_flat(value: float) -> None:
     """Far from the border a constant picture keeps its value, whatever the displacement."""
     flat = augmented(np.full((8, 28, 28, 1), value, np.float32))[:, 10:18, 10:18]
     np.testing.assert_allclose(flat, value, atol=1e-5)
+
+
+def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
+    """However many processes share a batch, each picture of it is distorted alike."""
+    whole = augmented(IMAGES)
+    assert np.array_equal(augmented(IMAGES, rows=slice(3, 7)), whole[3:7])

@@ -92,7 +92,7 @@ def test_the_network_names_no_device_of_its_own(python: Run) -> None:
 
 PIPELINE = """
 from mnistcnn.runtime import start_keras
-start_keras()
+start_keras(to_train=True)
 from mnistcnn.batches import training_batches
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import load_dataset

@@ -48,7 +48,7 @@ def test_files_are_read_compressed_or_not(tmp_path: Path, compress: bool) -> Non
         (b"\x89PNG", "f is not an IDX file: expected it to start with the bytes 00 00 08, got 89 50 4e 47"),
         (TWO_LABELS[:-1], "f is cut short: its header promises 10 bytes, the file has 9; fetch it again"),
         (TWO_LABELS[:6], "f is cut short: its header has 8 bytes, the file 6"),
-        (TWO_LABELS + b"\0", "f is too long: its header promises 10 bytes, the file has 11; fetch it again"),
+        (TWO_LABELS + b"\0", "f is too long: its header promises 10 bytes, the file has more; fetch it again"),
         (b"\0\0\x0d\1\0\0\0\0", "f holds float32 elements: expected uint8, as in MNIST"),
         (
             b"\0\0\x08\3\0\0\0\0\0\0\0\0\0\0\0\0",

@@ -1,0 +1,224 @@
+"""One training run on several processes, of one machine or more: JAX, through Keras's distribution API.
+
+Each process trains on its own rows of every batch; the gradients are averaged, so that the weights are the same
+everywhere after every step. Whatever else the processes have to agree on, the first of them says.
+"""
+
+import atexit
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mnistcnn.devices import parse_device
+from mnistcnn.errors import MnistcnnError, UsageError
+
+GONE = (
+    "another process of this run has ended or cannot be reached: start all of them again with --resume, "
+    "to go on from the last checkpoint"
+)
+NETWORK_WORDS = ("Gloo", "NCCL", "connection", "Connection", "DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED", "heartbeat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """How many processes train together, which of them this is, and the HOST:PORT where they find each other.
+
+    Raises UsageError for values that do not fit together.
+    """
+
+    count: int = 1
+    index: int = 0
+    coordinator: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UsageError(f"--processes must be a whole number from 1 on; received {self.count}")
+        if not 0 <= self.index < self.count:
+            raise UsageError(
+                f"--process-id must be a whole number from 0 to {self.count - 1}, below --processes; "
+                f"received {self.index}"
+            )
+        if self.count > 1 and self._host_and_port() is None:
+            raise UsageError(
+                f"--coordinator must be HOST:PORT, where process 0 is reached by all; received {self.coordinator!r}"
+            )
+        if self.count == 1 and self.coordinator is not None:
+            raise UsageError("--coordinator is for several processes: say with --processes how many there are")
+
+    def _host_and_port(self) -> tuple[str, int] | None:
+        host, _, port = (self.coordinator or "").rpartition(":")
+        return (host, int(port)) if host and port.isdecimal() and 0 < int(port) < 1 << 16 else None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process logs, checkpoints and saves."""
+        return self.index == 0
+
+    def rows(self, batch_size: int) -> slice:
+        """Return the rows of each batch that this process trains on. Raises UsageError where they cannot be equal."""
+        share, rest = divmod(batch_size, self.count)
+        if rest:
+            raise UsageError(
+                f"--batch-size must be a multiple of --processes, which is {self.count}; received {batch_size}"
+            )
+        return slice(self.index * share, (self.index + 1) * share)
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether a flag is set in any process; all of them have to ask."""
+        if self.count == 1:
+            return flag
+        import numpy as np
+        from jax.experimental import multihost_utils
+
+        return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+    def bytes_of_first(self, data: bytes) -> bytes:
+        """Return what the first process gave; all of them have to ask."""
+        if self.count == 1:
+            return data
+        import numpy as np
+        from jax.experimental.multihost_utils import broadcast_one_to_all
+
+        length = int(broadcast_one_to_all(np.array(len(data))))
+        given = np.frombuffer(data, np.uint8) if self.is_first else np.zeros(length, np.uint8)
+        return bytes(broadcast_one_to_all(given).astype(np.uint8).data)
+
+    def of_first(self, compute: Callable[[], Any]) -> Any:
+        """Let the first process alone compute a plain value, of what JSON knows, and return it in all of them."""
+        if self.count == 1:
+            return compute()
+        with alone():
+            data = json.dumps(compute()).encode() if self.is_first else b""
+        return json.loads(self.bytes_of_first(data))
+
+    def require_same(self, settings: dict[str, Any]) -> None:
+        """Raise MnistcnnError in a process whose settings, of what JSON knows, are not those of the first."""
+        first = self.of_first(lambda: settings)
+        ours = json.loads(json.dumps(settings))
+        for name, value in first.items():
+            if ours[name] != value:
+                raise MnistcnnError(
+                    f"process {self.index} has {name} {ours[name]}, and process 0 has {value}: "
+                    "start all of them with the same options and the same data"
+                )
+
+
+ALONE = Processes()
+
+
+def team_of(count: int | None, index: int, addresses: str | None) -> Processes:
+    """Return the processes that options, or Keras's own variables, describe.
+
+    `addresses` are separated by commas, one for each process, or that of process 0 alone. Raises UsageError.
+    """
+    given = [address.strip() for address in (addresses or "").split(",") if address.strip()]
+    if count is not None and len(given) > 1 and len(given) != count:
+        raise UsageError(f"--coordinator lists {len(given)} addresses for {count} processes: give one, or one for each")
+    count = count if count is not None else max(1, len(given) if len(given) > 1 else 1)
+    return Processes(count=count, index=index, coordinator=given[0] if given else None)
+
+
+@contextmanager
+def joined(processes: Processes, device: str | None, batch_size: int) -> Iterator[None]:
+    """Train within the block together with the other processes; Keras must run already, and have computed nothing.
+
+    `device` is a kind of device, all of whose devices are used. Raises UsageError where backend, device or batch do
+    not allow it, MnistcnnError where the others cannot be reached or, later, one of them ends.
+    """
+    if processes.count == 1:
+        yield
+        return
+    import jax
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise UsageError(f"--processes needs --backend jax; received {keras.backend.backend()}")
+    kind = _kind(device)
+    _prepare(processes, kind)
+    try:
+        with _quiet_stdout():  # where Gloo tells of its connections
+            keras.distribution.initialize(processes.coordinator, processes.count, processes.index)
+        devices = keras.distribution.list_devices(kind)
+        if batch_size % len(devices):
+            raise UsageError(
+                f"--batch-size must be a multiple of the {len(devices)} devices of all processes; received {batch_size}"
+            )
+        parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+        keras.distribution.set_distribution(parallel)
+        yield
+    except BaseException as error:
+        # Its orderly end waits for all the others, which in turn may be waiting for this process.
+        atexit.unregister(jax.distributed.shutdown)
+        if isinstance(error, (RuntimeError, ValueError)) and any(word in str(error) for word in NETWORK_WORDS):
+            raise MnistcnnError(GONE) from error
+        raise
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Compute within the block in this process only: Keras predicts in no other way."""
+    import keras
+
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        yield
+        return
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+@contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """Drop what libraries print among the results."""
+    sys.stdout.flush()
+    results, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # what the libraries still hold
+        os.dup2(results, 1)
+        os.close(results)
+
+
+def _kind(device: str | None) -> str | None:
+    if device is None:
+        return None
+    kind, _ = parse_device(device)
+    if ":" in device:
+        raise UsageError(f"--device must be a kind, such as {kind}, with --processes; received {device!r}")
+    return kind
+
+
+def _prepare(processes: Processes, kind: str | None) -> None:
+    """Bring JAX to speak to the other processes alone, directly, and to end as this program ends."""
+    import jax
+
+    assert processes.coordinator is not None
+    host, _, _ = processes.coordinator.rpartition(":")
+    if host in ("127.0.0.1", "localhost"):  # else it listens to the whole network
+        os.environ.setdefault("JAX_COORDINATOR_BIND_ADDRESS", processes.coordinator)
+    os.environ["no_grpc_proxy"] = host  # noqa: SIM112 - gRPC knows it in small letters only
+    jax.config.update("jax_check_proxy_envs", False)
+    if kind == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    ctypes.CDLL(None).signal(signal.SIGABRT, _END)
+
+
+def _end(number: int) -> None:
+    """End in order where JAX calls abort(), as it does, from a thread of its own, when process 0 is gone."""
+    os.write(2, f"error: {GONE}\n".encode())
+    os._exit(MnistcnnError.exit_status)
+
+
+_END = ctypes.CFUNCTYPE(None, ctypes.c_int)(_end)  # kept here: the C library holds no reference to it
