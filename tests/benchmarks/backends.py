@@ -37,7 +37,8 @@ def write_answers(backend: str, model: Path, data: str, place: Path) -> None:
     """Save the probabilities (N, 10) that a backend gives the test images."""
     start_keras(backend)
     from mnistcnn.datasets import load_dataset
-    from mnistcnn.evaluation import predicted_logits, softmax
+    from mnistcnn.evaluation import predicted_logits
+    from mnistcnn.measures import softmax
     from mnistcnn.model_file import load_model
 
     images = load_dataset(data).split("test").images
