@@ -129,7 +129,9 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.results import TrainingRecord, TrainingStarted
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
-start = TrainingStarted(config=TrainConfig(), data="", train_images=1, backend="", precision="", start_step=0)
+start = TrainingStarted(
+    config=TrainConfig(), data="", train_images=1, backend="", device="", precision="", start_step=0, layers=()
+)
 try:
     with closing(TrainingLog(Path("log.jsonl"))) as log:
         log(start)
