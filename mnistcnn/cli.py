@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,7 +121,8 @@ def error_door() -> Iterator[None]:
 
 def _drop_output() -> None:
     """Keep Python's own flush at exit from failing too."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
@@ -202,6 +203,7 @@ def main(
     ] = False,
 ) -> None:
     """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
+    report.escape_what_cannot_be_encoded()
 
 
 @app.command()
