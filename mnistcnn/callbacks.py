@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.evaluation import loss_and_accuracy, softmax
+from mnistcnn.evaluation import loss_and_accuracy
+from mnistcnn.measures import softmax
 from mnistcnn.model import CLASSES
 from mnistcnn.results import Listener, TrainingProgress, TrainingRecord
 

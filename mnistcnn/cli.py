@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistcnn import evaluation_report, info_report, live_view, report
+from mnistcnn import evaluation_report, info_report, live_view, prediction_report, report
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, TrainConfig, config_from_recipe
 from mnistcnn.distribution import Processes, joined, team_of
 from mnistcnn.errors import MnistcnnError
@@ -46,6 +47,21 @@ class Format(StrEnum):
     table = "table"
     jsonl = "jsonl"
     csv = "csv"
+
+
+class Digits(StrEnum):
+    """How many digits `predict` looks for in a picture."""
+
+    one = "one"
+    many = "many"
+
+
+class Invert(StrEnum):
+    """Whether strokes are dark on light."""
+
+    auto = "auto"
+    yes = "yes"
+    no = "no"
 
 
 Model = Annotated[Path, typer.Option("-m", "--model", help="The model file.", metavar="FILE")]
@@ -204,6 +220,9 @@ def main(
 ) -> None:
     """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
     report.escape_what_cannot_be_encoded()
+    # Pillow warns of odd metadata in pictures that it reads all the same. Not around each picture: they are read in a
+    # thread, and `warnings.catch_warnings` is the whole process's.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @app.command()
@@ -327,21 +346,37 @@ def predict(
     model: Model = DEFAULT_MODEL,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     top_k: Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")] = 3,
-    show: Annotated[bool, typer.Option("--show", help="Draw what the network saw, in the table.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw each picture and what the network saw of it, in the table.")
+    ] = False,
+    digits: Annotated[
+        Digits, typer.Option(help="Read one digit in each picture, or a number in one line.")
+    ] = Digits.one,
+    invert: Annotated[
+        Invert, typer.Option(help="Whether strokes are dark on light, and so are to be inverted.")
+    ] = Invert.auto,
+    save_inputs: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Save what the network saw as 28×28 PNG files.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --save-inputs replace files.")] = False,
     backend: Backend = None,
     device: Device = None,
 ) -> None:
-    """Read the digit in each picture."""
+    """Read the digit in each picture; of a folder with folders 0 to 9, say how many were right."""
+    show_picture = prediction_report.PredictionReport(form, top_k=top_k, show=show, many=digits == Digits.many)
     with error_door():
+        folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
         trained = _load_model(model, backend, device)
         from mnistcnn.pictures import find_pictures
-        from mnistcnn.prediction import predict
+        from mnistcnn.prediction import predict_numbers
 
-        write, failed = report.prediction_writer(form, top_k=top_k, show=show), False
-        for prediction in predict(trained, find_pictures(images, sys.stdin.buffer)):
-            write(prediction)
-            failed |= prediction.error is not None
-        if failed:
+        found = find_pictures(images, sys.stdin.buffer)
+        for predictions in predict_numbers(trained, found, invert=invert.value, digits=digits.value):
+            show_picture(predictions)
+            if folder is not None:
+                folder(predictions)
+        show_picture.finish()
+        if show_picture.has_failed:
             raise typer.Exit(1)
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistcnn import pictures
 from mnistcnn.download import OnBytes, fetch_mnist, is_mnist_content, keras_datasets_folder
+from mnistcnn.drawing import SIZE, draw
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.idx import encode_idx, read_idx
 from mnistcnn.npz import read_npz_array
+from mnistcnn.pictures import NoDigitFoundError, Picture, class_folders, labelled_pictures, read_digits
 
 CLASSES = 10
 VALIDATION_IMAGES = 5_000  # MNIST's first 5,000 training images, as the tutorial's loader kept them
@@ -33,6 +34,11 @@ class Split:
 
     def __getitem__(self, index: slice | np.ndarray) -> "Split":
         return Split(self.images[index], self.labels[index])
+
+    @cached_property
+    def has_ink(self) -> np.ndarray:
+        """Which images (N,) are not all black: a picture in which no digit was found is."""
+        return np.asarray(self.images.any(axis=(1, 2)))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -112,7 +118,7 @@ def bundled_digits(notice: str | None = None) -> Dataset:
     @cache
     def read() -> Split:
         small = read_idx(DIGITS_FOLDER / "images-idx3-ubyte.gz", dimensions=3)  # (1797, 8, 8), 0 to 16
-        images = np.stack([pictures.draw(np.minimum(image * 16, 255).astype(np.uint8)) for image in small])
+        images = np.stack([draw(image / np.float32(16)) for image in small])
         return Split(images, read_idx(DIGITS_FOLDER / "labels-idx1-ubyte.gz", dimensions=1))
 
     validation_end = DIGITS_TRAIN + DIGITS_VALIDATION
@@ -133,9 +139,9 @@ def from_path(path: Path) -> Dataset:
         raise MnistcnnError(f"--data {path}: no such file or folder; give mnist, digits, or a path that exists")
     if any(_idx_path(path, f"{kind}-images-idx3-ubyte") for kind in ("train", "t10k")):
         return _with_validation(name, lambda kind: _read_pair(path, kind))
-    if _class_folders(path):
+    if class_folders(path):
         return _from_class_folders(name, path)
-    if _class_folders(path / "train") or _class_folders(path / "test"):
+    if class_folders(path / "train") or class_folders(path / "test"):
         return _from_class_folders(name, path / "train", path / "test")
     raise MnistcnnError(
         f"{path} is no dataset: expected IDX files (train-images-idx3-ubyte, …) or folders of pictures named 0 to 9"
@@ -190,21 +196,34 @@ def _checked(images: np.ndarray, labels: np.ndarray, source: str) -> Split:
     return Split(images, labels)
 
 
-def _class_folders(folder: Path) -> list[tuple[int, Path]]:
-    return [(digit, folder / str(digit)) for digit in range(CLASSES) if (folder / str(digit)).is_dir()]
-
-
 def _read_class_folders(folder: Path) -> Split:
-    found = [(digit, file) for digit, place in _class_folders(folder) for file in pictures.picture_files(place)]
+    """Read all pictures of a folder's class folders; one in which no digit is found comes as a black image."""
+    found = labelled_pictures(folder)
     if not found:
         raise MnistcnnError(f"{folder} holds no pictures: expected some in its folders 0 to 9")
-    images = np.stack([pictures.read_digit(pictures.Picture(str(file), file)) for _, file in found])
-    return Split(images, np.array([digit for digit, _ in found], np.uint8))
+    return Split(np.stack(list(map(_read_digit, found))), np.array([picture.label for picture in found], np.uint8))
+
+
+def _read_digit(picture: Picture) -> np.ndarray:
+    try:
+        return read_digits(picture)[0].image
+    except NoDigitFoundError:
+        return np.zeros((SIZE, SIZE), np.uint8)
 
 
 def _from_class_folders(name: str, training: Path, testing: Path | None = None) -> Dataset:
-    """Hold out a seeded tenth for validation and, where there is no folder for testing, another for that."""
+    """Hold out a seeded tenth for validation and, where there is no folder for testing, another for that.
+
+    Images in which no digit was found are not trained on.
+    """
     everything = cache(lambda: _read_class_folders(training))
+
+    def train(first: int) -> Callable[[], Split]:
+        def read() -> Split:
+            images = tenths(first, 10)()
+            return images[images.has_ink]
+
+        return cache(read)
 
     def tenths(first: int, last: int) -> Callable[[], Split]:
         def read() -> Split:
@@ -215,7 +234,7 @@ def _from_class_folders(name: str, training: Path, testing: Path | None = None) 
 
     readers: dict[str, Callable[[], Split]] = {"validation": tenths(0, 1)}
     if testing:
-        readers |= {"train": tenths(1, 10), "test": cache(lambda: _read_class_folders(testing))}
+        readers |= {"train": train(1), "test": cache(lambda: _read_class_folders(testing))}
         return Dataset(name, readers)
-    readers |= {"train": tenths(2, 10), "test": tenths(1, 2), "all": everything}
+    readers |= {"train": train(2), "test": tenths(1, 2), "all": everything}
     return Dataset(name, readers, default_split="all")

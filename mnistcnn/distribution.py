@@ -142,9 +142,8 @@ def joined(processes: Processes, device: str | None, batch_size: int) -> Iterato
     kind = _kind(device)
     _prepare(processes, kind)
     try:
-        keras.distribution.initialize(processes.coordinator, processes.count, processes.index)
-        with _stdout_on_stderr():
-            processes.any(False)  # the first exchange connects them all, which Gloo tells on stdout
+        with _quiet_stdout():  # where Gloo tells of its connections
+            keras.distribution.initialize(processes.coordinator, processes.count, processes.index)
         devices = keras.distribution.list_devices(kind)
         if batch_size % len(devices):
             raise UsageError(
@@ -178,11 +177,12 @@ def alone() -> Iterator[None]:
 
 
 @contextmanager
-def _stdout_on_stderr() -> Iterator[None]:
-    """Keep what libraries print off the results."""
+def _quiet_stdout() -> Iterator[None]:
+    """Drop what libraries print among the results."""
     sys.stdout.flush()
-    results = os.dup(1)
-    os.dup2(2, 1)
+    results, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
     try:
         yield
     finally:

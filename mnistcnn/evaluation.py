@@ -10,7 +10,9 @@ from mnistcnn.measures import (
     calibration_bins,
     calibration_error,
     confusion_matrix,
+    log_softmax,
     measures_by_class,
+    softmax,
     top_k_accuracy,
     wilson_interval,
 )
@@ -30,7 +32,7 @@ def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) 
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    return _evaluation(trained, predicted_logits(trained, images.images), images, dataset.name, name)
+    return _evaluation(trained, _logits(trained, images), images, dataset.name, name)
 
 
 def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
@@ -40,7 +42,7 @@ def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | N
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    logits = [predicted_logits(trained, images.images) for trained in models.values()]
+    logits = [_logits(trained, images) for trained in models.values()]
     return Comparison(
         models=tuple(models),
         evaluations=tuple(
@@ -52,15 +54,16 @@ def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | N
 
 
 def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: str, split: str) -> Evaluation:
-    labels, probabilities = images.labels, softmax(logits)
-    loss, accuracy = loss_and_accuracy(logits, labels)
-    confusion = confusion_matrix(labels, logits.argmax(axis=1), CLASSES)
-    hits, bins = int(confusion.trace()), calibration_bins(probabilities, labels)
+    found = images[images.has_ink]
+    probabilities = softmax(logits[images.has_ink])  # (found, 10)
+    confusion = confusion_matrix(found.labels, probabilities.argmax(axis=1), CLASSES)
+    shown, hits = np.bincount(images.labels, minlength=CLASSES), int(confusion.trace())
+    bins = calibration_bins(probabilities, found.labels)
     return Evaluation(
-        loss=loss,
-        accuracy=accuracy,
+        loss=loss_and_accuracy(logits, images.labels)[0],
+        accuracy=hits / len(images),
         accuracy_interval=wilson_interval(hits, len(images)),
-        top2_accuracy=top_k_accuracy(probabilities, labels, 2),
+        top2_accuracy=top_k_accuracy(probabilities, found.labels, 2) * len(found) / len(images),
         calibration_error=calibration_error(bins),
         step=trained.metadata.step,
         recipe=trained.metadata.recipe,
@@ -68,17 +71,18 @@ def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: 
         split=split,
         images=len(images),
         mistakes=len(images) - hits,
-        classes=measures_by_class(confusion),
+        without_digit=len(images) - len(found),
+        classes=measures_by_class(confusion, shown),
         confusion=tuple(map(tuple, confusion.tolist())),
         calibration=bins,
-        worst_mistakes=_worst_mistakes(probabilities, images),
+        worst_mistakes=_worst_mistakes(softmax(logits), images),
     )
 
 
 def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, ...]:
     """Return the images misread with the highest probability, the surest first; probabilities (N, 10)."""
     answers = probabilities.argmax(axis=1)
-    (misread,) = np.nonzero(answers != images.labels)
+    (misread,) = np.nonzero((answers != images.labels) & images.has_ink)
     surest_first = misread[np.argsort(-probabilities[misread, answers[misread]], kind="stable")]
     return tuple(
         Mistake(
@@ -109,6 +113,11 @@ def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, 
     )
 
 
+def _logits(trained: TrainedModel, images: Split) -> np.ndarray:
+    """Return a model's logits (N, 10); equal ones where an image has no ink, which is to know nothing."""
+    return np.where(images.has_ink[:, None], predicted_logits(trained, images.images), 0)
+
+
 def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
     """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
     return network_outputs(logits_model(trained.model), images)
@@ -118,17 +127,6 @@ def network_outputs(network: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return what a network makes of images (N, 28, 28) uint8, in their order: (N, …) float32; none is dropped."""
     batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
     return np.concatenate([network.predict_on_batch(model_inputs(batch)) for batch in batches])
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the log-probabilities (N, 10) float64 of logits (N, 10); no size of logit overflows."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the probabilities (N, 10) float64 of logits (N, 10)."""
-    return np.asarray(np.exp(log_softmax(logits)))
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -43,6 +43,8 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
         f"95 % interval {100 * low:.2f}–{100 * high:.2f} %, top-2 accuracy {100 * evaluation.top2_accuracy:.2f} %, "
         f"calibration error {100 * evaluation.calibration_error:.2f} %\n"
     )
+    if evaluation.without_digit:
+        out.print(f"no digit was found in {evaluation.without_digit:,} of them, counted as misread\n")
     out.print(confusion_table(evaluation, color=has_color(out)))
     if evaluation.worst_mistakes:
         out.print(f"\n{evaluation.mistakes:,} images misread; the surest, as label→answer and its probability:\n")

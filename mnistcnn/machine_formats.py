@@ -12,16 +12,20 @@ from mnistcnn.results import Comparison, Evaluation, Prediction
 FIRST_FIELDS = ("loss", "accuracy", "step", "recipe", "data", "split", "images")
 
 
-def prediction_fields(prediction: Prediction) -> dict[str, Any]:
-    """Return what the machine formats say of a picture; `sure` is null for a model that was not calibrated."""
-    return {
+def prediction_fields(prediction: Prediction, *, box: bool = False) -> dict[str, Any]:
+    """Return what the machine formats say of a digit; all but `file` and `error` are null where none was read.
+
+    `box` adds where it stands: left, top, right and bottom.
+    """
+    fields = {
         "file": prediction.file,
         "digit": prediction.digit,
         "probability": prediction.probability,
         "probabilities": list(prediction.probabilities) or None,
-        "sure": None,
+        "sure": prediction.sure,
         "error": prediction.error,
     }
+    return fields | ({"box": prediction.box} if box else {})
 
 
 def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
@@ -54,14 +58,16 @@ def write_json(fields: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def csv_writer() -> Callable[[Prediction], None]:
-    """Return what prints predictions as CSV, under a line of names."""
+def csv_writer(*, box: bool = False) -> Callable[[Prediction], None]:
+    """Return what prints predictions as CSV, under a line of names; numbers in one field are separated by spaces."""
     writer: Any = None
 
     def write(prediction: Prediction) -> None:
         nonlocal writer
-        fields = prediction_fields(prediction)
-        fields["probabilities"] = " ".join(map(str, prediction.probabilities))
+        fields = prediction_fields(prediction, box=box)
+        for name in {"probabilities", "box"} & set(fields):
+            fields[name] = " ".join(map(str, fields[name] or ()))
+        fields["sure"] = {None: "", True: "true", False: "false"}[prediction.sure]
         if writer is None:
             writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
             writer.writeheader()

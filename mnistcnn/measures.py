@@ -10,6 +10,17 @@ Z_95 = 1.959963984540054  # standard normal quantile of 97.5 %
 CALIBRATION_BINS = 15  # as Guo et al., "On Calibration of Modern Neural Networks", 2017
 
 
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the log-probabilities (N, 10) float64 of logits (N, 10); no size of logit overflows."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities (N, 10) float64 of logits (N, 10)."""
+    return np.asarray(np.exp(log_softmax(logits)))
+
+
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
     """Return the 95 % score interval of Wilson (1927) for a share; it stays in [0, 1], and is no point at 0 or 1."""
     share = hits / trials
@@ -20,7 +31,9 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10)."""
+    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10), 0 of none."""
+    if not len(labels):
+        return 0.0
     likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return float((likeliest == labels[:, None]).any(axis=1).mean())
 
@@ -32,9 +45,12 @@ def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
     return counts
 
 
-def measures_by_class(confusion: np.ndarray) -> tuple[ClassMeasures, ...]:
-    """Return precision, recall and F1 of each class; one that nothing was read as, or shown of, scores 0 there."""
-    hits, shown, read = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+def measures_by_class(confusion: np.ndarray, shown: np.ndarray) -> tuple[ClassMeasures, ...]:
+    """Return precision, recall and F1 of each class; one that nothing was read as, or shown of, scores 0 there.
+
+    `shown` (classes,) counts the images of each label, those that got no answer among them.
+    """
+    hits, read = confusion.diagonal(), confusion.sum(axis=0)
     return tuple(
         ClassMeasures(
             digit=digit,
@@ -67,7 +83,7 @@ def calibration_bins(probabilities: np.ndarray, labels: np.ndarray) -> tuple[Cal
 def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
     """Return the expected calibration error: how far, on average over images, accuracy is from confidence."""
     images = sum(group.images for group in bins)
-    return sum(group.images * abs(group.accuracy - group.confidence) for group in bins) / images
+    return sum(group.images * abs(group.accuracy - group.confidence) for group in bins) / max(images, 1)
 
 
 def _ratio(part: np.int64, whole: np.int64) -> float:

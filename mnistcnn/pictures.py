@@ -1,23 +1,31 @@
-"""A picture as people take it → a 28×28 digit as MNIST draws it."""
+"""Where pictures come from, and each as the network gets it: a 28×28 digit as MNIST draws it.
+
+`decoding` turns a file into grey levels, `strokes` finds the ink in them, and `drawing` draws it by MNIST's rules.
+"""
 
 import glob
+import os
 import re
-import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
+import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mnistcnn.decoding import GreyPicture, decode_picture
+from mnistcnn.drawing import SIZE, draw, is_drawn
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.ink import working_copy
+from mnistcnn.strokes import digit_mask, digit_masks
 
-SIZE = 28
-BOX = 20  # the digit itself fits a 20×20 box: LeCun et al., "Gradient-based learning applied to document recognition"
+Invert = Literal["auto", "yes", "no"]
+Digits = Literal["one", "many"]
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright picture, right and bottom excluded
+
 MAX_FILE_BYTES = 1 << 28
-MAX_PIXELS = 100_000_000  # twice the largest phone camera's; a bomb unpacks to more
+LIGHT_ON_DARK: dict[Invert, bool | None] = {"auto": None, "no": True, "yes": False}
 SUFFIXES = frozenset(
     [
         ".avif",
@@ -37,7 +45,6 @@ SUFFIXES = frozenset(
         ".webp",
     ]
 )
-INK = 0.25  # of the range between paper and ink: what counts as a stroke
 
 
 class NoDigitFoundError(MnistcnnError):
@@ -58,31 +65,59 @@ class Picture:
 
     name: str
     source: Path | bytes = b""
+    label: int | None = None  # what it shows, where it lies in a folder of class folders
     error: str | None = None
 
 
 def find_pictures(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Picture]:
     """Turn what a person names into pictures: files, folders, globs, and "-" for standard input.
 
-    What folders and globs hold comes in natural order. What holds no picture comes as a picture with an error.
+    What folders and globs hold comes in natural order; of a folder of class folders, named 0 to 9, theirs with their
+    labels. What holds no picture comes as a picture with an error.
     """
     for argument in arguments:
         path = Path(argument)
         if argument == "-":
             yield Picture("-", stdin.read(MAX_FILE_BYTES + 1))
-        elif path.is_dir():
-            files = picture_files(path)
-            if not files:
+        elif _is_folder(path):
+            found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
+            if not found:
                 yield Picture(argument, error=f"{argument} holds no pictures: expected PNG, JPEG, or the like")
-            yield from (Picture(str(file), file) for file in files)
-        elif not path.exists() and glob.has_magic(argument):
-            found = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-            matches = sorted(map(Path, found), key=natural_order)
+            yield from found
+        elif glob.has_magic(argument) and not os.path.lexists(path):
+            matches = sorted(_matches(path), key=natural_order)
             if not matches:
                 yield Picture(argument, error=f"{argument} matches no file: check the pattern")
             yield from (Picture(str(file), file) for file in matches if file.is_file())
         else:
             yield Picture(argument, path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a folder that may not be entered: opening the file says it
+        return False
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """List what a glob pattern matches, hidden files left out; ``**`` follows no links, which may loop."""
+    parts = pattern.parts[bool(pattern.anchor) :]
+    try:
+        found = list(Path(pattern.anchor).glob("/".join([*parts, "*"] if parts[-1] == "**" else parts)))
+    except (OSError, ValueError):  # ** beside other letters, a name too long
+        return []
+    return [path for path in found if not any(part[0] == "." and part not in parts for part in path.parts)]
+
+
+def class_folders(folder: Path) -> list[tuple[int, Path]]:
+    """List the digits that a folder has a folder for, 0 to 9, with those."""
+    return [(digit, folder / str(digit)) for digit in range(10) if (folder / str(digit)).is_dir()]
+
+
+def labelled_pictures(folder: Path) -> list[Picture]:
+    """List the pictures in a folder's class folders, digit by digit, in natural order."""
+    return [Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)]
 
 
 def natural_order(path: Path) -> list[tuple[int, int | str]]:
@@ -100,90 +135,76 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted((path for path in files if not path.name.startswith(".")), key=natural_order)
 
 
-def open_picture(picture: Picture) -> np.ndarray:
-    """Decode a picture into grey levels (H, W) uint8.
+@dataclass(frozen=True)
+class PreparedDigit:
+    """A digit as the network gets it."""
 
-    The first frame of an animation, upright by its EXIF orientation, what is transparent laid on white. Raises
-    MnistcnnError for what is no picture, is damaged, or has more than 100 million pixels.
+    image: np.ndarray  # (28, 28) uint8, light on dark
+    box: Box  # where it stands in the picture
+    others: int = 0  # things of its size beside it; with many it is rather a page of text
+    thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8, the picture itself
+
+
+def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
+    """Read a picture as its one digit, or as the digits of a number in one line, from left to right.
+
+    `invert` says whether strokes are dark on light, and so are to be inverted ("auto": find out). Raises MnistcnnError
+    where the picture cannot be read, NoDigitFoundError where it holds no stroke.
     """
     if picture.error is not None:
         raise MnistcnnError(picture.error)
-    name = picture.name
-    file: Path | BinaryIO = BytesIO(picture.source) if isinstance(picture.source, bytes) else picture.source
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of what the limit below refuses, and of odd metadata
-            with Image.open(file) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise MnistcnnError(
-                        f"{name} has {image.width}×{image.height} pixels, at most {MAX_PIXELS:,} are read: shrink it"
-                    )
-                return _grey(ImageOps.exif_transpose(image))
-    except FileNotFoundError as error:
-        raise MnistcnnError(f"{name}: no such file") from error
-    except UnidentifiedImageError as error:
-        raise MnistcnnError(f"{name} is no picture that can be read; expected PNG, JPEG, or the like") from error
-    except MnistcnnError:
-        raise
-    except Exception as error:
-        raise MnistcnnError(f"{name} cannot be read as a picture: {error or type(error).__name__}") from error
+    grey = decode_picture(picture.name, picture.source)
+    found = prepare(grey, invert=invert) if digits == "one" else prepare_many(grey, invert=invert)
+    if not found:
+        raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")
+    thumbnail = _thumbnail(grey.levels)
+    return [replace(digit, thumbnail=thumbnail) for digit in found]
 
 
-def _grey(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
-    if image.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(image, np.float64))
-        low, high = values.min(), values.max()
-        return np.asarray(255 * (values - low) / (high - low or 1), np.uint8)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("L"))
+def prepare(grey: GreyPicture, *, invert: Invert = "auto") -> list[PreparedDigit]:
+    """Find the one digit of a picture, as MNIST would have drawn it; none where there is no stroke.
 
-
-def read_digit(picture: Picture) -> np.ndarray:
-    """Read a picture as a digit as MNIST draws it: (28, 28) uint8, light on dark. Raises as its two steps do."""
-    grey = open_picture(picture)
-    try:
-        return prepare(grey)
-    except NoDigitFoundError as error:
-        raise NoDigitFoundError(f"{picture.name}: {error}") from error
-
-
-def prepare(grey: np.ndarray) -> np.ndarray:
-    """Turn grey levels (H, W) uint8 into a digit as MNIST draws it: (28, 28) uint8, light on dark.
-
-    A 28×28 image with a dark border is one already and comes back as it is. Raises NoDigitFoundError where there
-    is no stroke.
+    An image that is drawn as MNIST's are comes out as it went in, bit for bit, or inverted.
     """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    light_border = np.median(border) > 127
-    if grey.shape == (SIZE, SIZE) and not light_border:
-        return grey
-    ink = 255 - grey if light_border else grey
-    low, high = int(ink.min()), int(ink.max())
-    if high - low < 32:
-        raise NoDigitFoundError("no digit found: the picture is all of one shade")
-    stretched = (ink.astype(np.float32) - low) / (high - low)
-    return draw(np.where(stretched < INK, 0, stretched * 255).astype(np.uint8))
+    drawn = _as_drawn(grey, invert)
+    if drawn is not None:
+        return [drawn]
+    copy = working_copy(grey.levels)
+    found = digit_mask(copy, LIGHT_ON_DARK[invert])
+    return [] if found is None else [PreparedDigit(draw(found[0]), _box(found[0], grey, copy), found[1])]
 
 
-def draw(ink: np.ndarray) -> np.ndarray:
-    """Draw a digit by MNIST's rules: (H, W) uint8, light on dark → (28, 28) uint8.
+def prepare_many(grey: GreyPicture, *, invert: Invert = "auto") -> list[PreparedDigit]:
+    """Find the digits of a number in one line, from left to right; digits that touch come as one."""
+    drawn = _as_drawn(grey, invert)
+    if drawn is not None:
+        return [drawn]
+    copy = working_copy(grey.levels)
+    return [PreparedDigit(draw(mask), _box(mask, grey, copy)) for mask in digit_masks(copy, LIGHT_ON_DARK[invert])]
 
-    Cropped to its strokes, fitted to a 20×20 box with its aspect kept and its edges antialiased, and moved so that
-    its centre of mass is the image's. `ink` must hold something but zeros.
-    """
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX / max(crop.shape)
-    height, width = (max(1, round(side * scale)) for side in crop.shape)
-    digit = np.asarray(Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC))
-    mass = digit.astype(np.float64) + 1e-9
-    row = round((SIZE - 1) / 2 - float((mass.sum(axis=1) @ np.arange(height)) / mass.sum()))
-    column = round((SIZE - 1) / 2 - float((mass.sum(axis=0) @ np.arange(width)) / mass.sum()))
-    row, column = min(max(row, 0), SIZE - height), min(max(column, 0), SIZE - width)
-    image = np.zeros((SIZE, SIZE), np.uint8)
-    image[row : row + height, column : column + width] = digit
-    return image
+
+def _as_drawn(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
+    """Return the picture itself where it is drawn as MNIST draws, in either polarity; else None."""
+    if grey.levels.shape != (SIZE, SIZE):
+        return None
+    for levels, inverts in ((grey.levels, "no"), (255 - grey.levels, "yes")):
+        if invert in ("auto", inverts) and is_drawn(levels):
+            return PreparedDigit(levels, _box(levels, grey, levels))
+    return None
+
+
+def _thumbnail(levels: np.ndarray) -> np.ndarray:
+    if levels.shape == (SIZE, SIZE):
+        return levels
+    scale = SIZE / max(levels.shape)
+    size = [max(1, round(length * scale)) for length in levels.shape[::-1]]
+    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA))
+
+
+def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:
+    """Return where in the upright picture a mask of a copy of its grey levels lies."""
+    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    scale = grey.scale * max(grey.levels.shape) / max(copy.shape)
+    left, right = (round(scale * place + grey.scale * grey.left) for place in (x, x + width))
+    top, bottom = (round(scale * place + grey.scale * grey.top) for place in (y, y + height))
+    return left, top, right, bottom

@@ -2,52 +2,90 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from itertools import islice
 
 import keras
 import numpy as np
 
+from mnistcnn.calibration import is_sure
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.model_file import TrainedModel
-from mnistcnn.pictures import Picture, model_inputs, read_digit
+from mnistcnn.pictures import Digits, Invert, Picture, PreparedDigit, model_inputs, read_digits
 from mnistcnn.results import Prediction
 
 BATCH_SIZE = 250
 
 
-def predict(trained: TrainedModel, pictures: Iterable[Picture]) -> Iterator[Prediction]:
+@dataclass(frozen=True)
+class PreparedPicture:
+    """A picture's digits, from left to right, or why there are none."""
+
+    picture: Picture
+    digits: Sequence[PreparedDigit] = ()
+    error: str | None = None
+
+
+def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
     """Yield what the network says of each picture, in their order; a picture that cannot be read has an `error`.
+
+    `invert` is whether strokes are dark on light ("auto": find out).
+    """
+    for predictions in predict_numbers(trained, pictures, invert=invert, digits="one"):
+        yield from predictions
+
+
+def predict_numbers(
+    trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "many"
+) -> Iterator[tuple[Prediction, ...]]:
+    """Yield for each picture what the network says of its digits, from left to right, or one `error`.
 
     One batch of pictures is decoded while the network reads the one before it, and no more are held.
     """
     remaining = iter(pictures)
+
+    def prepared(batch: Sequence[Picture]) -> list[PreparedPicture]:
+        return [_prepared(picture, invert, digits) for picture in batch]
+
     with ThreadPoolExecutor(max_workers=1) as decoder:
-        pending = decoder.submit(_prepared, list(islice(remaining, BATCH_SIZE)))
-        while prepared := pending.result():
-            pending = decoder.submit(_prepared, list(islice(remaining, BATCH_SIZE)))
-            yield from _read(trained, prepared)
+        pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
+        while batch := pending.result():
+            pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
+            yield from _read(trained, batch)
 
 
-def _prepared(pictures: Sequence[Picture]) -> list[Prediction]:
-    """Return predictions that hold an image (28, 28) uint8, or an error, and nothing else yet."""
-    return [_prepare_one(picture) for picture in pictures]
-
-
-def _prepare_one(picture: Picture) -> Prediction:
+def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:
     try:
-        return Prediction(file=picture.name, image=read_digit(picture))
+        return PreparedPicture(picture, read_digits(picture, invert=invert, digits=digits))
     except MnistcnnError as error:
-        return Prediction(file=picture.name, error=str(error))
+        return PreparedPicture(picture, error=str(error))
 
 
-def _read(trained: TrainedModel, prepared: Sequence[Prediction]) -> Iterator[Prediction]:
-    images = [prediction.image for prediction in prepared if prediction.image is not None]
-    if images:
-        inputs = model_inputs(np.stack(images))  # (N, 28, 28, 1)
-        outputs = iter(keras.ops.convert_to_numpy(trained.model(inputs, training=False)).tolist())
-    for prediction in prepared:
-        if prediction.image is None:
-            yield prediction
+def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
+    images = [digit.image for prepared in batch for digit in prepared.digits]
+    outputs = iter(_probabilities(trained, images))
+    for prepared in batch:
+        picture = prepared.picture
+        if prepared.error is not None:
+            yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
         else:
-            yield replace(prediction, probabilities=tuple(next(outputs)))
+            yield tuple(_prediction(trained, picture, digit, next(outputs)) for digit in prepared.digits)
+
+
+def _prediction(trained: TrainedModel, picture: Picture, digit: PreparedDigit, probabilities: np.ndarray) -> Prediction:
+    return Prediction(
+        file=picture.name,
+        probabilities=tuple(probabilities.tolist()),
+        sure=is_sure(probabilities, trained.metadata.calibration, digit.others),
+        box=digit.box,
+        image=digit.image,
+        thumbnail=digit.thumbnail,
+        label=picture.label,
+    )
+
+
+def _probabilities(trained: TrainedModel, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the network's probabilities (N, 10) float32 of images (28, 28) uint8, at most BATCH_SIZE at once."""
+    batches = [images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE)]
+    outputs = [trained.model(model_inputs(np.stack(batch)), training=False) for batch in batches]
+    return np.concatenate([np.empty((0, 10), np.float32), *map(keras.ops.convert_to_numpy, outputs)])

@@ -2,17 +2,16 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import TextIOWrapper
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console
 from rich.text import Text
 
-from mnistcnn.machine_formats import csv_writer, prediction_fields, write_json
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Evaluation, Prediction, TrainingResult
-from mnistcnn.text_graphics import bar, printable, shaded, sparkline
+from mnistcnn.results import Evaluation, TrainingResult
+from mnistcnn.text_graphics import printable, sparkline
 
 SPARKLINE_COLUMNS = 40
 
@@ -100,49 +99,6 @@ def measured(evaluation: Evaluation) -> str:
         f"{printable(evaluation.data)}, {evaluation.images:,} images of the {evaluation.split} split: "
         f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} %"
     )
-
-
-def prediction_writer(form: str, *, top_k: int, show: bool) -> Callable[[Prediction], None]:
-    """Return what prints predictions on stdout, one by one as they come: as a "table", "jsonl" or "csv"."""
-    if form == "jsonl":
-        return lambda prediction: write_json(prediction_fields(prediction))
-    if form == "csv":
-        return csv_writer()
-    out = console_on(sys.stdout)
-
-    def write(prediction: Prediction) -> None:
-        if prediction.error is not None:
-            say_error(prediction.error)
-            return
-        out.print(prediction_line(prediction, top_k), soft_wrap=True)
-        if show:
-            out.print(drawing(prediction.image, color=has_color(out)), soft_wrap=True)
-
-    return write
-
-
-def prediction_line(prediction: Prediction, top_k: int) -> str:
-    """Return a picture's digit and the runners-up, each with its probability as a bar and in percent."""
-    ranked = sorted(range(10), key=lambda digit: -prediction.probabilities[digit])[:top_k]
-    cells = [
-        f"{digit} {bar(prediction.probabilities[digit], 10 if rank == 0 else 4)} "
-        f"{100 * prediction.probabilities[digit]:5.1f} %"
-        for rank, digit in enumerate(ranked)
-    ]
-    return "  ".join([f"{printable(prediction.file):<24}", *cells]).rstrip()
-
-
-def drawing(image: Any, *, color: bool) -> Text:
-    """Return an image (28, 28) uint8 as text: grey half blocks, 28 columns by 14 rows, or shades without colour."""
-    if not color:
-        return Text("\n".join(shaded(image.tolist())))
-    text = Text()
-    for upper, lower in zip(image[0::2].tolist(), image[1::2].tolist(), strict=True):
-        for top, bottom in zip(upper, lower, strict=True):
-            text.append("▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})")
-        text.append("\n")
-    text.right_crop()
-    return text
 
 
 def has_color(console: Console) -> bool:

@@ -117,6 +117,7 @@ class Evaluation:
     split: str
     images: int
     mistakes: int  # images misread
+    without_digit: int  # images, counted as misread, in which no digit was found; they are in no answer's column
     classes: tuple[ClassMeasures, ...]  # by digit
     confusion: tuple[tuple[int, ...], ...]  # (10, 10) images: a row for each label, a column for each answer
     calibration: tuple[CalibrationBin, ...]  # those that hold images
@@ -226,11 +227,15 @@ Listener = Callable[[TrainingEvent], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the network says of one picture, or why it can say nothing (`error`)."""
+    """What the network says of one digit of a picture, or why it can say nothing (`error`)."""
 
     file: str
     probabilities: tuple[float, ...] = ()  # (10,), by digit
-    image: Any = None  # (28, 28) uint8, what the network saw
+    sure: bool | None = None  # whether the answer is one to rely on; None where there is an error
+    box: tuple[int, int, int, int] | None = None  # where it stands: left, top, right, bottom in pixels of the picture
+    image: Any = field(default=None, repr=False, compare=False)  # (28, 28) uint8, what the network saw
+    thumbnail: Any = field(default=None, repr=False, compare=False)  # (≤28, ≤28) uint8, the picture itself
+    label: int | None = None  # what it is, where the picture lies in a folder of class folders
     error: str | None = None
 
     @property
@@ -242,6 +247,11 @@ class Prediction:
     def probability(self) -> float | None:
         """The probability of that digit, in [0, 1]."""
         return max(self.probabilities, default=None)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the digit is the label's; a picture in which none was found is read wrong."""
+        return self.label is not None and self.digit == self.label
 
 
 class Predictions(tuple[Prediction, ...]):

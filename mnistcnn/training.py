@@ -10,13 +10,14 @@ import keras
 import numpy as np
 
 from mnistcnn.batches import training_batches
+from mnistcnn.calibration import fitted_temperature
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
 from mnistcnn.devices import chosen_precision, current_device
 from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.evaluation import evaluate, loss_and_accuracy
+from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
 from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, describe_layers, initial_weights, logits_model
@@ -198,4 +199,21 @@ def _measured(
         test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
     if not math.isfinite(test.loss):
         raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
-    return TrainedModel(model=network, metadata=replace(metadata, accuracy=test.accuracy)), test
+    trained = TrainedModel(model=network, metadata=metadata)
+    known = replace(metadata, accuracy=test.accuracy, calibration=_temperature(trained, config, dataset))
+    return replace(trained, metadata=known), test
+
+
+def _temperature(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -> float | None:
+    """Return the temperature fitted on the validation split, or the recipe's where that was trained on.
+
+    None where there are no such images: of few pictures, a tenth is none.
+    """
+    if not (config.validation_held_out or config.validate_every):
+        return config.calibration
+    try:
+        validation = dataset.split("validation")
+    except MnistcnnError:
+        return None
+    validation = validation[validation.has_ink]
+    return fitted_temperature(predicted_logits(trained, validation.images), validation.labels)

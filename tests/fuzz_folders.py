@@ -49,7 +49,7 @@ def read_tree(place: Path, randomness: random.Random, good: list[bytes]) -> None
         for digit in randomness.sample(("0", "1", "2", "7", "9", "10", "x", "٣"), randomness.randint(0, 4)):
             _make(root / digit, randomness, good, kinds=("folder", "folder", "folder", "loop", "up", "file"))
     for path in (place, *place.iterdir()):
-        for picture in find_pictures([str(path), str(path / "*"), str(path / "*" / "*.png")], io.BytesIO(b"")):
+        for picture in find_pictures([str(path), str(path / "*"), str(path / "**" / "*.png")], io.BytesIO(b"")):
             try:
                 read(picture)
             except MnistcnnError:

@@ -12,7 +12,7 @@ import numpy as np
 from mutations import Case, mutated
 from PIL import Image
 
-from mnistcnn.pictures import Picture, open_picture, prepare
+from mnistcnn.pictures import Picture, read_digits
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
@@ -144,6 +144,8 @@ def read_file(path: Path, content: bytes) -> None:
 
 def read(picture: Picture) -> None:
     """Take a picture the whole way to what the network sees."""
-    image = prepare(open_picture(picture))
-    assert image.shape == (28, 28)
-    assert image.dtype == np.uint8
+    one = read_digits(picture)
+    many = read_digits(picture, digits="many")
+    for digit in one + many:
+        assert digit.image.shape == (28, 28)
+        assert digit.image.dtype == np.uint8

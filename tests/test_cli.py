@@ -19,7 +19,7 @@ from mnistcnn.runtime import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
-    """Draw a 1: a vertical stroke."""
+    """Draw a 1 as MNIST does: a vertical stroke."""
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 12:16] = 255
     Image.fromarray(image if light_on_dark else 255 - image).save(path)
@@ -36,7 +36,7 @@ try:
     app({arguments!r})
 except SystemExit as end:
     assert end.code == 0
-heavy = {{"h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
+heavy = {{"cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
 print("HEAVY", sorted(heavy & set(sys.modules)))
 """
     output = python(program).stdout
@@ -167,7 +167,9 @@ def test_predict_prints_a_line_for_each_picture(mnistcnn: Run, trained: Path, tm
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["one.png", "folder/9.png", "folder/10.png", "folder/10.png"]
-    assert all(re.fullmatch(r"\S+ +1 [█▉-▏]+ +\d+\.\d %(  \d [█▉-▏ ]{4} +\d+\.\d %){2}", line) for line in lines)
+    assert all(
+        re.fullmatch(r"\S+ +1 [█▉-▏]+ +\d+\.\d %(  \d [█▉-▏ ]{4} +\d+\.\d %){2}(  unsure)?", line) for line in lines
+    )
 
 
 def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
@@ -181,6 +183,7 @@ def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path
     assert [list(record) for record in records] == [fields] * 3
     assert [record["digit"] for record in records] == [1, 1, None]
     assert records[0]["probability"] == max(records[0]["probabilities"])
+    assert [record["sure"] is None for record in records] == [False, False, True]
     assert len(records[0]["probabilities"]) == 10
     assert records[2]["error"] == "nowhere.png: no such file"
 
@@ -201,11 +204,11 @@ def test_predict_reads_standard_input(mnistcnn: Run, trained: Path, tmp_path: Pa
 
 
 def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
-    """Without colour, 14 rows of 28 shades; a stroke is where it was drawn."""
-    write_digit(tmp_path / "one.png")
+    """Beside the picture; without colour each is 14 rows of 28 shades, and strokes are where they were drawn."""
+    write_digit(tmp_path / "one.png", light_on_dark=False)
     rows = mnistcnn("predict", "one.png", "--show", "-m", str(trained)).stdout.splitlines()[1:]
-    assert len(rows) == 14
-    assert [row.rstrip() for row in rows] == [""] * 2 + [" " * 12 + "████"] * 10 + [""] * 2
+    paper, stroke = "█" * 28, "█" * 12 + " " * 4 + "█" * 12
+    assert rows == [paper] * 2 + [stroke + "   " + " " * 12 + "████"] * 10 + [paper] * 2
 
 
 def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
@@ -222,7 +225,7 @@ def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, 
         "error: text.png is no picture that can be read; expected PNG, JPEG, or the like",
         "error: empty holds no pictures: expected PNG, JPEG, or the like",
         "error: *.gif matches no file: check the pattern",
-        "error: blank.png: no digit found: the picture is all of one shade",
+        "error: blank.png: no digit found; draw it large, in one colour, on plain paper",
         "error: nowhere.png: no such file",
     ]
 

@@ -1,0 +1,176 @@
+"""Which strokes are the digit's: grey levels → the mask of a digit, or of each digit of a number.
+
+The ink is looked for with several reaches and, where that is in doubt, both ways round; the connected parts that make
+the best digit win. Lengths are those of the working copy.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mnistcnn.drawing import stroke_width
+from mnistcnn.ink import SIDE, darkness_of_ink, grain, ink_mask, levelled, missing_light
+from mnistcnn.ruled_paper import erase_rules
+
+SPECK = 0.03  # what is shorter, as a share of SIDE, is no stroke
+FAINTEST = 0.04  # of the paper's light: fainter things are no ink
+SHADE = 0.25  # along the border, weaker ink is rather where the light falls off
+SURE = 0.5  # a polarity surer than this is not put in question
+REACHES = (0.1, 0.18, 0.32)  # of the shorter side: wider than the strokes, narrower than a shadow
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The connected parts of an ink mask, and how much each looks like a written digit."""
+
+    ink: np.ndarray  # (H, W) float32, levelled
+    labels: np.ndarray  # (H, W) int32: 0 paper, 1 the first part …
+    boxes: np.ndarray  # (parts + 1, 4) int: x, y, width, height
+    scores: np.ndarray  # (parts + 1,) float: 0 for paper and specks
+
+    @property
+    def best(self) -> int:
+        """The part that looks most like a digit."""
+        return int(np.argmax(self.scores))
+
+    @property
+    def ranked(self) -> list[int]:
+        """The parts that may be strokes, the best first."""
+        return [int(part) for part in np.argsort(-self.scores) if self.scores[part]]
+
+    def mask(self, parts: list[int]) -> np.ndarray:
+        """Return the mask (H, W) uint8 of some parts."""
+        return np.isin(self.labels, parts).astype(np.uint8)
+
+    def quality(self, parts: list[int]) -> float:
+        """Return a figure to compare reaches and polarities by: strong strokes, not a blob; 0 without a digit."""
+        if not self.scores[self.best]:
+            return 0.0
+        mask = self.mask(parts)
+        _, _, width, height = cv2.boundingRect(mask)
+        blob = max(0.0, stroke_width(mask) / max(width, height) - 0.2)
+        whole = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # as if its parts were one
+        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-10 * blob))
+
+
+def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
+    """Find the one digit of a working copy (H, W) uint8; None where there is no stroke.
+
+    Returns its mask (H, W) uint8 of 0 and 1, and how many other things of its size there are: a page of text has many.
+    `light_on_dark` is the polarity, None to find it out.
+    """
+    parts = find_parts(grey, light_on_dark)
+    if parts is None:
+        return None
+    digit = _one_digit(parts)
+    others = int((parts.scores > 0.4 * parts.scores[digit[0]]).sum()) - len(digit)
+    return _without_frame(parts.mask(digit)), max(0, others)
+
+
+def digit_masks(grey: np.ndarray, light_on_dark: bool | None = None) -> list[np.ndarray]:
+    """Find the digits of a number in one line as `digit_mask` finds one, from left to right; none without a stroke."""
+    parts = find_parts(grey, light_on_dark)
+    if parts is None:
+        return []
+    digits: list[list[int]] = []
+    for part in parts.ranked:
+        if parts.scores[part] <= 0.1 * parts.scores[parts.best]:
+            break
+        upright = next((digit for digit in digits if _one_above_the_other(parts, part, digit[0])), None)
+        if upright is not None:
+            upright.append(part)
+        elif parts.scores[part] > 0.3 * parts.scores[parts.best]:
+            digits.append([part])
+    return [parts.mask(digit) for digit in sorted(digits, key=lambda digit: int(parts.boxes[digit[0]][0]))]
+
+
+def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
+    """Find the parts with the polarity and the reach that give the best digit; None where there is no stroke."""
+    darkness = darkness_of_ink(grey)
+    if light_on_dark is None:
+        polarities = [False, True] if abs(darkness) < SURE else [darkness < 0]
+    else:
+        polarities = [light_on_dark]
+    best, found = 0.0, None
+    for inverted in polarities:
+        for reach in REACHES:
+            parts = _parts_within_reach(255 - grey if inverted else grey, reach)
+            quality = parts.quality(_one_digit(parts))
+            if quality > 1.1 * best:  # a wider reach must be worth the shadows that it lets in
+                best, found = quality, parts
+    return found
+
+
+def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
+    """Return the parts of dark ink on light paper, rules erased, scored by strength, size, and being off the border."""
+    ink = missing_light(grey, reach)
+    if grain(ink) > 0.05 * np.percentile(ink, 99.8):  # faint ink in coarse grain
+        ink = missing_light(cv2.GaussianBlur(grey, (0, 0), 3), reach)
+    faintest = max(FAINTEST, 5 * grain(ink))
+    even = levelled(ink)
+    mask = erase_rules(ink, ink_mask(even))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    scores = np.zeros(count)
+    for part in range(1, count):
+        x, y, width, height, _ = boxes[part]
+        if max(width, height) < SPECK * SIDE:
+            continue
+        there = labels[y : y + height, x : x + width] == part
+        strength = float(ink[y : y + height, x : x + width][there].mean())
+        border = _along_the_border(there, x, y, mask.shape)
+        shade = border > 0.4 * (width + height) and strength < SHADE
+        if strength >= faintest and not shade:
+            scores[part] = strength * np.hypot(width, height) * np.exp(-4 * border / (width + height))
+    return Parts(even, labels, boxes[:, :4], scores)
+
+
+def _along_the_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
+    """Count the pixels of a part, whose box begins at x and y, that lie on the picture's border."""
+    height, width = there.shape
+    sides = (there[0], there[-1], there[:, 0], there[:, -1])
+    touches = (y == 0, y + height == shape[0], x == 0, x + width == shape[1])
+    return sum(int(side.sum()) for side, touching in zip(sides, touches, strict=True) if touching)
+
+
+def _one_digit(parts: Parts) -> list[int]:
+    """Return the parts of the one digit: the best, or what it frames, and what belongs to it, as a 5's loose bar."""
+    best, ranked = parts.best, parts.ranked
+    x, y, width, height = parts.boxes[best]
+    for part in ranked[1:]:
+        left, top, w, h = parts.boxes[part]
+        if left > x and top > y and left + w < x + width and top + h < y + height and h > 0.3 * height:
+            best, (x, y, width, height) = part, parts.boxes[part]
+            break
+    near = []
+    for part in ranked:
+        left, top, w, h = parts.boxes[part]
+        apart = max(left - (x + width), x - (left + w), top - (y + height), y - (top + h), 0)
+        strong = parts.scores[part] > 0.25 * parts.scores[best]
+        if part != best and strong and apart < 0.2 * max(width, height) and max(w, h) < 1.2 * max(width, height):
+            near.append(part)
+    return [best, *near]
+
+
+def _one_above_the_other(parts: Parts, one: int, other: int) -> bool:
+    """Tell whether two parts are strokes of one digit rather than neighbours in a line."""
+    (x1, _, width1, _), (x2, _, width2, _) = parts.boxes[one], parts.boxes[other]
+    return bool(min(x1 + width1, x2 + width2) - max(x1, x2) > 0.5 * min(width1, width2))
+
+
+def _without_frame(mask: np.ndarray) -> np.ndarray:
+    """Peel off a rectangle drawn around a digit that touches it; any other mask comes back as it is."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=cv2.contourArea)
+    _, size, _ = cv2.minAreaRect(outline)
+    if cv2.contourArea(outline) < 0.85 * size[0] * size[1]:
+        return mask
+    filled = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED)
+    width = stroke_width(mask)
+    if width > 0.2 * min(size):
+        return mask
+    depth = cv2.distanceTransform(np.pad(filled, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    inside = mask * (depth > 1.6 * width).astype(np.uint8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+    tall = [part for part in range(1, len(boxes)) if boxes[part][3] > 0.4 * min(size)]
+    return (labels == max(tall, key=lambda part: int(boxes[part][4]))).astype(np.uint8) if tall else mask

@@ -1,0 +1,116 @@
+"""One model file, the same answers on every backend; one command, the same training."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import BACKENDS, Run
+
+INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
+PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
+BENCHMARK = Path(__file__).parent / "benchmarks" / "backends.py"
+
+SAME_TRAINING = """
+import hashlib, json
+from pathlib import Path
+from mnistcnn.runtime import start_keras
+start_keras(to_train=True)
+from mnistcnn.config import TrainConfig
+from mnistcnn.datasets import load_dataset
+from mnistcnn.outputs import Outputs
+from mnistcnn.results import TrainingRecord, TrainingStarted
+from mnistcnn.training import train
+records, started = [], []
+def listen(event):
+    if isinstance(event, TrainingRecord):
+        records.append((event.labels, event.loss))
+    if isinstance(event, TrainingStarted):
+        started.append(event.notes)
+outputs = Outputs(model=Path("m.keras"), resume=True)
+config = TrainConfig(
+    steps=50, batch_size=50, dropout=0.0, seed=11, learning_rate=0.01, log_every=1, precision="float32",
+    checkpoint_every=0,
+)
+train(config, load_dataset("digits"), outputs=outputs, listeners=[listen], should_stop=lambda: STOP)
+print(json.dumps({"records": records, "notes": started[0]}))
+"""
+
+
+@pytest.mark.slow
+def test_every_backend_trains_alike(python: Run, tmp_path: Path) -> None:
+    """From one starting file, without dropout: the same batches in the same order, and losses within 1e-4."""
+    checkpoints, start = tmp_path / "m.keras.checkpoint", tmp_path / "start"
+    checkpoints.mkdir()
+    python(SAME_TRAINING.replace("STOP", "True"))
+    checkpoints.rename(start)
+    assert [path.name for path in start.iterdir()] == ["step-000000000.npz"]
+    courses = {}
+    for backend in INSTALLED:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        shutil.copytree(start, checkpoints)
+        found = json.loads(python(SAME_TRAINING.replace("STOP", "False"), backend).stdout.splitlines()[-1])
+        assert backend == "tensorflow" or "no longer bit for bit" in found["notes"][0]
+        courses[backend] = found["records"]
+    labels, losses = zip(*courses["tensorflow"], strict=True)
+    assert len(losses) == 50
+    for course in courses.values():
+        theirs, their_losses = zip(*course, strict=True)
+        assert theirs == labels
+        assert their_losses == pytest.approx(losses, abs=1e-4)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short run of each backend; tests only read it."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = ["--data", "digits", "--steps", "10", "--batch-size", "20", "--log-every", "0", "--checkpoint-every", "0"]
+    for backend in INSTALLED:
+        (folder / backend).mkdir()
+        command = [sys.executable, "-m", "mnistcnn", "train", *options, "--backend", backend, "-q"]
+        subprocess.run(command, cwd=folder / backend, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_what_one_backend_trained_another_takes_up(
+    mnistcnn: Run, runs: Path, tmp_path: Path, first: str, second: str
+) -> None:
+    """It measures the model alike, and goes on with the run, saying that it is no longer bit-exact."""
+    shutil.copytree(runs / first, tmp_path / "run")
+    found = []
+    for backend in (first, second):
+        measured = mnistcnn("evaluate", "--data", "digits", "--json", "--backend", backend, cwd=tmp_path / "run")
+        assert measured.returncode == 0, measured.stderr
+        found.append(json.loads(measured.stdout))
+    assert found[0]["confusion"] == found[1]["confusion"]
+    assert found[0]["loss"] == pytest.approx(found[1]["loss"], abs=1e-5)
+
+    options = ("--data", "digits", "--steps", "15", "--batch-size", "20", "--log-every", "0", "--checkpoint-every", "0")
+    resumed = mnistcnn("train", *options, "--backend", second, "--resume", cwd=tmp_path / "run")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"backend was {first} and is now {second}" in resumed.stderr
+    assert "going on at step 10" in resumed.stderr
+    assert resumed.stdout.startswith("trained to step 15 ")
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_every_backend_answers_alike(mnistcnn: Run, mnist_path: str, tmp_path: Path) -> None:
+    """On the 10,000 test images: the same classes, and probabilities within 1e-5, also on OpenVINO."""
+    options = ("--data", mnist_path, "--steps", "100", "--learning-rate", "0.05", "--log-every", "0", "-q")
+    trained = mnistcnn("train", *options, "--checkpoint-every", "0")
+    assert trained.returncode == 0, trained.stderr
+    command = [sys.executable, str(BENCHMARK), "answers", "--model", "mnistcnn.keras", "--data", mnist_path]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    rows = re.findall(r"^\| (\w+), (\w+) \| (\S+) \| (\d+) \|$", done.stdout, re.MULTILINE)
+    compared = len(INSTALLED) + (find_spec("openvino") is not None)
+    assert len(rows) == compared * (compared - 1) // 2
+    for first, second, difference, classes in rows:
+        assert float(difference) <= 1e-5, (first, second)
+        assert classes == "0", (first, second)

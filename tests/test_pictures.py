@@ -1,0 +1,443 @@
+"""Pictures as people take them, drawn by the tests themselves: what is read of them is known."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mnistcnn.decoding import GreyPicture, decode_picture
+from mnistcnn.drawing import draw, is_drawn, stroke_width
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.pictures import (
+    Invert,
+    NoDigitFoundError,
+    Picture,
+    PreparedDigit,
+    find_pictures,
+    prepare,
+    prepare_many,
+    read_digits,
+)
+
+Grey = np.ndarray
+Harm = Callable[[Grey, np.random.Generator], Grey]
+
+
+def seven(side: int = 300, thick: int = 16, ink: int = 40, paper: int = 225) -> Grey:
+    """Draw a 7 with a round pen: (side, side) uint8."""
+    picture = np.full((side, side), paper, np.uint8)
+    corners = (np.array([[0.3, 0.25], [0.68, 0.25], [0.45, 0.78]]) * side).astype(np.int32)
+    cv2.polylines(picture, [corners], False, ink, thick, cv2.LINE_AA)
+    return picture
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """Encode an image in a format."""
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def levels(file: bytes) -> Grey:
+    """Decode a picture's bytes into grey levels."""
+    return decode_picture("picture", file).levels
+
+
+def read(grey: Grey, invert: Invert = "auto") -> Grey:
+    """Prepare grey levels that hold a digit: (28, 28) uint8."""
+    [digit] = prepare(GreyPicture(grey), invert=invert)
+    return digit.image
+
+
+def difference(one: Grey, other: Grey) -> float:
+    """Of two 28×28 images, return the share of ink that stands elsewhere by more than a pixel."""
+    a, b = one > 100, other > 100
+    near_a, near_b = (cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0 for mask in (a, b))
+    return float((a & ~near_b).sum() + (b & ~near_a).sum()) / max(1, int(a.sum() + b.sum()))
+
+
+CLEAN = read(seven())
+
+
+def light_gradient(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Let the light fall off to the left."""
+    return np.asarray(np.rint(grey * np.linspace(0.35, 1, grey.shape[1])), np.uint8)
+
+
+def hard_shadow(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Halve the light on one side of a slanted line."""
+    y, x = np.indices(grey.shape)
+    return np.asarray(np.rint(grey * np.where(x + 0.5 * y > 200, 1, 0.5)), np.uint8)
+
+
+def grain(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Add the noise of a small sensor."""
+    return np.clip(grey + rng.normal(0, 20, grey.shape), 0, 255).astype(np.uint8)
+
+
+def salt_and_pepper(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Blacken and whiten pixels here and there."""
+    return np.where(rng.random(grey.shape) < 0.03, rng.choice([0, 255], grey.shape), grey).astype(np.uint8)
+
+
+def ruled(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Print pale lines across."""
+    lines = grey.copy()
+    for row in (10, 11):
+        lines[row::30] = np.minimum(lines[row::30], 150)
+    return lines
+
+
+def squared(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Print pale lines across and down."""
+    return ruled(ruled(grey, rng).T, rng).T.copy()
+
+
+def jpeg(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Save it as badly as JPEG can."""
+    return levels(encoded(Image.fromarray(grey), "JPEG", quality=15))
+
+
+def blurred(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Put it out of focus."""
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), 4))
+
+
+def faint(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Take away three quarters of the contrast."""
+    return (150 + grey // 4).astype(np.uint8)
+
+
+def inverted(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Write light on dark."""
+    return 255 - grey
+
+
+def in_a_corner(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Put it into a corner of a large sheet."""
+    return np.pad(grey, ((600, 0), (0, 600)), constant_values=225)
+
+
+def framed(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Draw a rectangle around it."""
+    return np.asarray(cv2.rectangle(grey.copy(), (30, 30), (270, 270), 40, 12))
+
+
+def framed_and_touching(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Draw a rectangle that its strokes run into."""
+    return np.asarray(cv2.rectangle(grey.copy(), (40, 40), (260, 234), 40, 12))
+
+
+def dotted(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Sprinkle ink."""
+    picture = grey.copy()
+    for x, y in rng.integers(10, 290, (12, 2)).tolist():
+        cv2.circle(picture, (x, y), 2, 40, -1)
+    return picture
+
+
+def beside_a_dark_thing(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Let something dark reach into the picture."""
+    return np.asarray(cv2.circle(grey.copy(), (0, 0), 70, 15, -1))
+
+
+HARMS: list[Harm] = [
+    light_gradient,
+    hard_shadow,
+    grain,
+    salt_and_pepper,
+    ruled,
+    squared,
+    jpeg,
+    blurred,
+    faint,
+    inverted,
+    in_a_corner,
+    framed,
+    framed_and_touching,
+    dotted,
+    beside_a_dark_thing,
+]
+
+
+@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+def test_what_happens_to_the_paper_does_not_change_the_digit(harm: Harm) -> None:
+    """Under any light, on any paper, the same strokes give the same 28×28 digit within a pixel."""
+    assert difference(read(harm(seven(), np.random.default_rng(0))), CLEAN) < 0.12
+
+
+def test_all_at_once_does_not_change_the_digit() -> None:
+    """Ruled paper under a shadow and a gradient, out of focus, with grain, as a bad JPEG."""
+    picture, rng = seven(), np.random.default_rng(0)
+    for harm in (ruled, hard_shadow, light_gradient, grain, jpeg):
+        picture = harm(picture, rng)
+    assert difference(read(picture), CLEAN) < 0.15
+
+
+@pytest.mark.parametrize("degrees", [-15, 15])
+def test_a_turned_picture_gives_the_turned_digit(degrees: int) -> None:
+    """The digit is not set upright: a slanted 7 and a straight one are told apart by the network alone."""
+    turn = cv2.getRotationMatrix2D((150, 150), degrees, 1)
+    corners = np.array([[90, 75, 1], [204, 75, 1], [135, 234, 1]]) @ turn.T
+    expected = np.full((300, 300), 225, np.uint8)
+    cv2.polylines(expected, [np.rint(corners).astype(np.int32)], False, 40, 16, cv2.LINE_AA)
+    picture = np.asarray(cv2.warpAffine(seven(), turn, (300, 300), borderValue=(225,)))
+    assert difference(read(picture), read(expected)) < 0.05
+
+
+@pytest.mark.parametrize("thick", [3, 8, 30, 44])
+def test_any_pen_gives_strokes_as_wide_as_mnist(thick: int) -> None:
+    """A fineliner and a marker end between MNIST's 5th and 95th percentile of stroke width."""
+    large = np.asarray(cv2.resize(read(seven(thick=thick)), (448, 448), interpolation=cv2.INTER_CUBIC))
+    assert 1.78 < stroke_width((large > 127).astype(np.uint8)) / 16 < 4.1
+
+
+@pytest.mark.parametrize("side", [28, 60, 1200, 3000])
+def test_any_size_of_picture_is_read(side: int) -> None:
+    """From a thumbnail to a photo the digit is the same."""
+    picture = cv2.resize(seven(), (side, side), interpolation=cv2.INTER_AREA if side < 300 else cv2.INTER_CUBIC)
+    assert difference(read(np.asarray(picture)), CLEAN) < 0.15
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(20, 200), st.integers(20, 200), st.integers(0, 2**32 - 1))
+def test_drawing_keeps_mnists_rules(height: int, width: int, seed: int) -> None:
+    """Any strokes fill a box of 20×20 in one direction, their centre of mass within a pixel of (14, 14)."""
+    points = np.random.default_rng(seed).integers(0, [width, height], (5, 2)).astype(np.int32)
+    mask = np.asarray(cv2.polylines(np.zeros((height, width), np.uint8), [points], False, 1, 5))
+    image = draw(mask)
+    assert image.shape == (28, 28)
+    assert image.dtype == np.uint8
+    moments, (_, _, w, h) = cv2.moments(image), cv2.boundingRect(image)
+    assert max(w, h) == 20
+    clear = min(np.argwhere(image).min(), 27 - np.argwhere(image).max()) > 0  # else it was kept inside the picture
+    assert not clear or max(abs(moments[m] / moments["m00"] - 14) for m in ("m10", "m01")) <= 0.75
+
+
+def test_an_image_as_mnist_draws_it_comes_out_bit_for_bit() -> None:
+    """What is drawn once is not drawn again, whichever way round its levels are."""
+    assert (read(CLEAN) == CLEAN).all()
+    assert (read(255 - CLEAN) == CLEAN).all()
+    assert (read(CLEAN, invert="no") == CLEAN).all()
+
+
+def test_a_canvas_that_mnist_would_not_have_drawn_is_prepared() -> None:
+    """A digit of 28×28 pixels that stands in a corner, or does not fill the box, comes into the middle."""
+    corner = np.roll(CLEAN, (-4, -4), (0, 1))
+    small = np.pad(np.asarray(cv2.resize(CLEAN, (14, 14), interpolation=cv2.INTER_AREA)), 7)
+    assert not is_drawn(corner)
+    assert difference(read(corner), CLEAN) < 0.05
+    assert difference(read(small), CLEAN) < 0.15
+
+
+@pytest.mark.mnist
+def test_every_image_of_mnist_comes_out_as_it_went_in(mnist_path: str) -> None:
+    """All 70,000, bit for bit."""
+    from mnistcnn.datasets import load_dataset
+
+    dataset = load_dataset(mnist_path)
+    for split in (dataset.training_images(), dataset.split("test")):
+        assert all(read(image) is image for image in split.images)
+
+
+def test_the_polarity_can_be_given() -> None:
+    """`invert` decides where a picture can be seen in two ways."""
+    assert difference(read(seven(), invert="yes"), CLEAN) < 0.1
+    assert difference(read(255 - seven(), invert="no"), CLEAN) < 0.1
+
+
+BLANKS = {
+    "black": np.full((200, 300), 0, np.uint8),
+    "white": np.full((28, 28), 255, np.uint8),
+    "one pixel": np.full((1, 1), 7, np.uint8),
+    "a line of pixels": np.zeros((1, 5000), np.uint8),
+    "gradient": np.tile(np.linspace(60, 230, 400), (300, 1)).astype(np.uint8),
+    "paper grain": np.clip(np.random.default_rng(0).normal(220, 5, (600, 800)), 0, 255).astype(np.uint8),
+    "a speck": np.asarray(cv2.circle(np.full((400, 400), 230, np.uint8), (90, 60), 3, 20, -1)),
+}
+
+
+@pytest.mark.parametrize("blank", BLANKS.values(), ids=BLANKS.keys())
+def test_a_picture_without_a_stroke_has_no_digit(blank: Grey) -> None:
+    """Blank, shaded, grainy, or with a speck: said in one line."""
+    assert prepare(GreyPicture(blank)) == prepare_many(GreyPicture(blank)) == []
+    with pytest.raises(NoDigitFoundError, match=r"^page\.png: no digit found; [^\n]*$"):
+        read_digits(Picture("page.png", encoded(Image.fromarray(blank))))
+
+
+def test_a_number_is_read_as_its_digits_left_to_right() -> None:
+    """Each digit comes with its box in the picture; a loose bar belongs to the digit under it."""
+    picture = np.hstack([seven(), seven(), seven()])
+    cv2.line(picture, (395, 40), (500, 40), 40, 12)
+    found = prepare_many(GreyPicture(picture))
+    assert [digit.box[0] // 300 for digit in found] == [0, 1, 2]
+    assert difference(found[0].image, CLEAN) < 0.1
+    assert found[1].box[1] < 50
+    assert np.abs(np.subtract(found[2].box, (682, 67, 812, 242))).max() < 8
+
+
+def test_boxes_are_in_pixels_of_the_upright_picture() -> None:
+    """Though a large JPEG is decoded at a quarter, and an opaque picture is cut out of a transparent margin."""
+    large = Image.fromarray(np.asarray(cv2.resize(seven(), (4800, 4800))))
+    [digit] = read_digits(Picture("large", encoded(large, "JPEG")))
+    assert np.abs(np.subtract(digit.box, np.array([82, 67, 212, 242]) * 16)).max() < 60
+    canvas = Image.new("LA", (700, 600), (0, 0))
+    canvas.paste(Image.fromarray(seven()).convert("LA"), (250, 120))
+    [digit] = read_digits(Picture("margin", encoded(canvas)))
+    assert np.abs(np.subtract(digit.box, (332, 187, 462, 362))).max() < 8
+
+
+def test_a_page_of_text_holds_many_other_things() -> None:
+    """Which is how it is told from a digit; a digit alone has none beside it."""
+    text = np.full((600, 600), 240, np.uint8)
+    for row in range(60, 600, 70):
+        cv2.putText(text, "the quick brown fox", (20, row), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 30, 3)
+    assert prepare(GreyPicture(text))[0].others >= 5
+    assert prepare(GreyPicture(seven()))[0].others == 0
+
+
+def modes() -> dict[str, bytes]:
+    """Encode the same 7 in every mode there is."""
+    grey = seven()
+    image = Image.fromarray(grey)
+    return {
+        "RGB JPEG": encoded(image.convert("RGB"), "JPEG", quality=95),
+        "CMYK JPEG": encoded(image.convert("CMYK"), "JPEG", quality=95),
+        "palette": encoded(image.convert("P")),
+        "bilevel": encoded(image.convert("1", dither=Image.Dither.NONE)),
+        "16 bits": encoded(Image.fromarray(grey.astype(np.uint16) * 257)),
+        "12 of 16 bits": encoded(Image.fromarray(grey.astype(np.uint16) * 16)),
+        "float TIFF": encoded(Image.fromarray((grey / 255).astype(np.float32)), "TIFF"),
+        "WebP": encoded(image, "WEBP"),
+        "PGM": encoded(image, "PPM"),
+        "BMP": encoded(image, "BMP"),
+    }
+
+
+@pytest.mark.parametrize("mode", modes())
+def test_every_mode_of_picture_is_read_alike(mode: str) -> None:
+    """Sixteen bits, CMYK, palettes, floats and bilevel images hold the same digit."""
+    assert difference(read(levels(modes()[mode])), CLEAN) < 0.05
+
+
+def test_levels_that_are_no_number_are_no_crash() -> None:
+    """NaN and infinity in a float TIFF count as the least level."""
+    values = np.full((40, 40), 0.5, np.float32)
+    values[0, :2] = np.nan, np.inf
+    found = levels(encoded(Image.fromarray(values), "TIFF"))
+    assert found.dtype == np.uint8
+    assert (int(found[0, 0]), int(found[0, 1]), int(found[5, 5])) == (0, 0, 255)
+
+
+def test_sixteen_bits_are_scaled_exactly() -> None:
+    """Sixteen-bit levels that are eight-bit levels times 257 come back as these."""
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert (levels(encoded(Image.fromarray(grey.astype(np.uint16) * 257))) == grey).all()
+
+
+@pytest.mark.parametrize("ink", [(0, 0, 0), (255, 255, 255), (200, 30, 30), (240, 240, 0)])
+def test_ink_on_a_transparent_background_is_read(ink: tuple[int, int, int]) -> None:
+    """Dark ink is put on white, light ink on black."""
+    image = Image.new("RGBA", (300, 300), (*ink, 0))
+    image.putalpha(Image.fromarray(255 - seven(ink=0, paper=255)))
+    assert difference(read(levels(encoded(image))), CLEAN) < 0.05
+
+
+@pytest.mark.parametrize(("ink", "paper"), [((255, 235, 0), (255, 255, 255)), ((255, 0, 0), (0, 129, 0))])
+def test_ink_that_differs_in_colour_only_is_read(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> None:
+    """Yellow on white and red on green, which grey levels hardly tell apart."""
+    share = seven(ink=255, paper=0)[..., None] / 255
+    picture = np.rint(share * ink + (1 - share) * np.array(paper)).astype(np.uint8)
+    assert difference(read(levels(encoded(Image.fromarray(picture)))), CLEAN) < 0.1
+
+
+def test_a_photo_is_turned_upright() -> None:
+    """The EXIF orientation is heeded."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90° clockwise to show
+    turned = Image.fromarray(np.rot90(seven()).copy())
+    assert difference(read(levels(encoded(turned, "JPEG", quality=90, exif=exif))), CLEAN) < 0.05
+
+
+def test_of_an_animation_the_first_frame_counts() -> None:
+    """Later frames are not looked at."""
+    first, second = Image.fromarray(seven()), Image.new("L", (300, 300), 255)
+    assert difference(read(levels(encoded(first, "GIF", save_all=True, append_images=[second]))), CLEAN) < 0.05
+
+
+def bomb(width: int, height: int) -> bytes:
+    """Write by hand a PNG file whose header promises width×height pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(b"\0" * 99)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+PNG = encoded(Image.fromarray(seven()))
+DAMAGED = {
+    "nothing": (b"", "is no picture that can be read; expected PNG, JPEG, or the like"),
+    "text": (b"seven\n" * 20, "is no picture that can be read"),
+    "truncated PNG": (PNG[: len(PNG) // 2], "cannot be read as a picture: "),
+    "truncated JPEG": (encoded(Image.fromarray(seven()), "JPEG")[:900], "cannot be read as a picture: "),
+    "a header alone": (PNG[:33], "is no picture that can be read"),
+    "a bomb": (bomb(20_000, 20_000), "is too large to read, at most 89,000,000 pixels: save it smaller "),
+    "a little too large": (bomb(10_000, 8_901), "is too large to read, at most 89,000,000 pixels: save it smaller "),
+    "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n", "is no picture that can be read"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_file_that_is_no_picture_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    """The line names the file and what is wrong with it."""
+    content, message = DAMAGED[name]
+    (tmp_path / "mine.png").write_bytes(content)
+    with pytest.raises(MnistcnnError, match=f"^[^\n]*mine.png {message}[^\n]*$"):
+        read_digits(Picture(str(tmp_path / "mine.png"), tmp_path / "mine.png"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, len(PNG) - 1), st.integers(0, 255))
+def test_no_damaged_byte_crashes(position: int, value: int) -> None:
+    """A file with any byte replaced is read or refused, never a traceback."""
+    damaged = bytearray(PNG)
+    damaged[position] = value
+    found: list[PreparedDigit] = []
+    with suppress(MnistcnnError):
+        found = read_digits(Picture("damaged", bytes(damaged)))
+    assert all(digit.image.shape == (28, 28) for digit in found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 64), st.integers(1, 64), st.integers(0, 2**32 - 1))
+def test_any_array_is_prepared_or_refused(height: int, width: int, seed: int) -> None:
+    """Whatever the size and the levels."""
+    grey = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    for digit in prepare(GreyPicture(grey)):
+        assert digit.image.shape == (28, 28)
+        assert digit.image.max() > 0
+
+
+def test_class_folders_are_found_with_their_labels(tmp_path: Path) -> None:
+    """In order of digit and number; what lies beside them is not taken."""
+    for name in ("7/10.png", "7/9.png", "0/a.png", "beside.png", "9/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(PNG)
+    found = list(find_pictures([str(tmp_path)], BytesIO()))
+    assert [(picture.label, Path(picture.name).name) for picture in found] == [
+        (0, "a.png"),
+        (7, "9.png"),
+        (7, "10.png"),
+    ]
