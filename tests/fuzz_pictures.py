@@ -109,6 +109,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     for name, *form in (("grey", 8, 0, 1), ("rgba", 8, 6, 4), ("deep grey", 16, 0, 1), ("deep rgba", 16, 6, 4)):
         yield f"large {name}.png", blank_png(9_400, 9_400, *form)
     yield "long.png", blank_png(1, 88_000_000, 1, 0, 1)
+    yield "narrow.png", blank_png(1_350, 65_535, 8, 2, 3)
     yield "wide.png", blank_png(88_000_000, 1, 1, 0, 1)
 
 
@@ -122,11 +123,12 @@ def picture_cases(count: int, folder: Path) -> Iterator[Case]:
         "zeros.gif": bytes(1000),
         "nul.tiff": b"II*\0",
     }
-    for name, content in itertools.chain(good.items(), odd.items(), bombs()):
-        yield name, lambda content=content: read(Picture("p", content))  # type: ignore[misc]
+    for name, content in (good | odd).items():
         for suffix in (Path(name).suffix, ".jpg", ".webp", ".txt"):
             path = folder / f"picture{suffix}"
             yield f"{name} as {suffix}", lambda path=path, content=content: read_file(path, content)  # type: ignore[misc]
+    for name, content in itertools.chain(good.items(), odd.items(), bombs()):
+        yield name, lambda content=content: read(Picture("p", content))  # type: ignore[misc]
     for path in (folder, folder / "nowhere.png", folder / ("n" * 300), Path("/dev/null"), Path("/dev/zero")):
         yield str(path), lambda path=path: read(Picture("p", path))  # type: ignore[misc]
     for number in range(count):
