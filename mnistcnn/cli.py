@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,7 +137,8 @@ def error_door() -> Iterator[None]:
 
 def _drop_output() -> None:
     """Keep Python's own flush at exit from failing too."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
@@ -218,6 +219,7 @@ def main(
     ] = False,
 ) -> None:
     """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
+    report.escape_what_cannot_be_encoded()
     # Pillow warns of odd metadata in pictures that it reads all the same. Not around each picture: they are read in a
     # thread, and `warnings.catch_warnings` is the whole process's.
     warnings.filterwarnings("ignore", module=r"PIL\.")

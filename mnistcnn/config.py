@@ -9,6 +9,7 @@ from mnistcnn.errors import UsageError
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MAX_SEED = 2**32 - 1
+MAX_STEPS = 999_999_999  # checkpoints are named by nine digits
 
 
 def _require(holds: bool, option: str, expected: str, received: object) -> None:
@@ -43,7 +44,7 @@ class TrainConfig:
     calibration: float | None = None  # the temperature where no validation split is held out to fit it on
 
     def __post_init__(self) -> None:
-        _require(self.steps >= 1, "--steps", "a whole number from 1 on", self.steps)
+        _require(1 <= self.steps <= MAX_STEPS, "--steps", f"a whole number from 1 to {MAX_STEPS:,}", self.steps)
         _require(1 <= self.batch_size <= 10_000, "--batch-size", "a whole number from 1 to 10,000", self.batch_size)
         _require(
             math.isfinite(self.learning_rate) and self.learning_rate > 0,

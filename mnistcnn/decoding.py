@@ -1,5 +1,6 @@
 """A picture file → grey levels, upright and opaque, in which ink differs from paper."""
 
+import math
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -12,8 +13,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mnistcnn.errors import MnistcnnError
 
 MAX_PIXELS = 89_000_000  # more than any file may unpack to in memory; Pillow warns from 89,478,485 on
+MAX_SIDE = 65_535  # JPEG's; Pillow's book-keeping of rows alone would fill the memory for millions
 FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")  # none that runs programs, as EPS
 DECODED_SIDE = 1000  # JPEGs are decoded at a half, a quarter or an eighth while both their sides stay above it
+MAX_WORKING_PIXELS = 8_000_000  # what larger pictures are shrunk to, so that no picture takes a gigabyte to read
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as in ITU-R BT.601
 
 
@@ -32,20 +35,21 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
 
     What is transparent is cut off or filled; 16 bits and floats are scaled to 8; where the luminance hardly tells ink
     from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the picture's name, for what is
-    missing, no picture, damaged, or above MAX_PIXELS.
+    missing, no picture, damaged, or too large.
     """
     file: Path | BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
     try:
         with Image.open(file, formats=FORMATS) as image:
             width = image.width
-            if width * image.height > MAX_PIXELS:
+            if width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                 raise Image.DecompressionBombError(f"{width}×{image.height} pixels")
             image.draft(None, (DECODED_SIDE, DECODED_SIDE))
-            scale = width / image.width
-            return replace(_grey(ImageOps.exif_transpose(image)), scale=scale)
+            factor = math.isqrt((image.width * image.height - 1) // MAX_WORKING_PIXELS) + 1
+            scale = width / image.width * factor
+            return replace(_grey(ImageOps.exif_transpose(_reduced(image, factor))), scale=scale)
     except Image.DecompressionBombError as error:
         raise MnistcnnError(
-            f"{name} is too large to read, at most {MAX_PIXELS:,} pixels: save it smaller ({error})"
+            f"{name} is too large to read, at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} a side: save it smaller ({error})"
         ) from error
     except FileNotFoundError as error:
         raise MnistcnnError(f"{name}: no such file") from error
@@ -54,6 +58,19 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
     except Exception as error:  # decoders fail on damaged files in every way there is
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Shrink a picture by a whole factor, each pixel the mean of those that it stands for."""
+    if factor == 1:
+        return image
+    if image.has_transparency_data and image.mode != "RGBA":
+        image = image.convert("RGBA")
+    elif image.mode.startswith("I;16"):
+        image = image.convert("I")
+    elif image.mode in ("1", "P"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return image.reduce(factor)
 
 
 def _grey(image: Image.Image) -> GreyPicture:

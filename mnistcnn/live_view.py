@@ -20,7 +20,7 @@ from rich.text import Text
 
 from mnistcnn.report import console_on, warn
 from mnistcnn.results import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted, TrainingValidation
-from mnistcnn.text_graphics import bar, sparkline
+from mnistcnn.text_graphics import bar, printable, sparkline
 
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
 SPARKLINE_COLUMNS = 40
@@ -118,7 +118,7 @@ class TrainingView:
         config = event.config
         self._console.print(
             f"{config.recipe} recipe: {config.steps:,} steps of {config.batch_size} on {event.train_images:,} "
-            f"images of {event.data}; {event.backend} on {event.device}, {event.precision}"
+            f"images of {printable(event.data)}; {event.backend} on {event.device}, {event.precision}"
             + (f", {event.processes} processes" if event.processes > 1 else "")
             + (f"; going on at step {event.start_step:,}" if event.start_step else "")
         )

@@ -4,6 +4,7 @@
 """
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -78,19 +79,35 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Picture
         path = Path(argument)
         if argument == "-":
             yield Picture("-", stdin.read(MAX_FILE_BYTES + 1))
-        elif path.is_dir():
+        elif _is_folder(path):
             found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
             if not found:
                 yield Picture(argument, error=f"{argument} holds no pictures: expected PNG, JPEG, or the like")
             yield from found
-        elif not path.exists() and glob.has_magic(argument):
-            names = glob.glob(argument, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-            matches = sorted(map(Path, names), key=natural_order)
+        elif glob.has_magic(argument) and not os.path.lexists(path):
+            matches = sorted(_matches(path), key=natural_order)
             if not matches:
                 yield Picture(argument, error=f"{argument} matches no file: check the pattern")
             yield from (Picture(str(file), file) for file in matches if file.is_file())
         else:
             yield Picture(argument, path)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a folder that may not be entered: opening the file says it
+        return False
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """List what a glob pattern matches, hidden files left out; ``**`` follows no links, which may loop."""
+    parts = pattern.parts[bool(pattern.anchor) :]
+    try:
+        found = list(Path(pattern.anchor).glob("/".join([*parts, "*"] if parts[-1] == "**" else parts)))
+    except (OSError, ValueError):  # ** beside other letters, a name too long
+        return []
+    return [path for path in found if not any(part[0] == "." and part not in parts for part in path.parts)]
 
 
 def class_folders(folder: Path) -> list[tuple[int, Path]]:

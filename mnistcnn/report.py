@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import IO
 
 from rich.console import Console
@@ -25,6 +26,12 @@ def console_on(file: IO[str]) -> Console:
         soft_wrap=not file.isatty(),
         force_jupyter=False,  # there, too: a cell's output is no terminal
     )
+
+
+def escape_what_cannot_be_encoded() -> None:
+    """Let text that standard output's encoding lacks, in a file's name say, come out as escapes, not as an error."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say(message: str) -> None:
@@ -65,8 +72,8 @@ def show_training_result(result: TrainingResult, outputs: Outputs, command_line:
         out.print(line)
     out.print(measured(result.test))
     model = shlex.quote(str(outputs.model))
-    option = "" if model == "mnistcnn.keras" else f" -m {model}"
-    out.print(f"model saved: {outputs.model}")
+    option = "" if model == "mnistcnn.keras" else f" -m {printable(model)}"
+    out.print(f"model saved: {printable(str(outputs.model))}")
     out.print(f"next: mnistcnn predict picture.png{option}")
 
 
@@ -89,7 +96,7 @@ def course_lines(result: TrainingResult) -> list[str]:
 def measured(evaluation: Evaluation) -> str:
     """Return the line that says how well a model reads which images."""
     return (
-        f"{evaluation.data}, {evaluation.images:,} images of the {evaluation.split} split: "
+        f"{printable(evaluation.data)}, {evaluation.images:,} images of the {evaluation.split} split: "
         f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} %"
     )
 
