@@ -49,7 +49,7 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
             return replace(_grey(ImageOps.exif_transpose(_reduced(image, factor))), scale=scale)
     except Image.DecompressionBombError as error:
         raise MnistcnnError(
-            f"{name} is too large to read, at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} a side: save it smaller ({error})"
+            f"{name} is too large: save it with at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} a side ({error})"
         ) from error
     except FileNotFoundError as error:
         raise MnistcnnError(f"{name}: no such file") from error

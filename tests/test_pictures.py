@@ -393,8 +393,8 @@ DAMAGED = {
     "truncated PNG": (PNG[: len(PNG) // 2], "cannot be read as a picture: "),
     "truncated JPEG": (encoded(Image.fromarray(seven()), "JPEG")[:900], "cannot be read as a picture: "),
     "a header alone": (PNG[:33], "is no picture that can be read"),
-    "a bomb": (bomb(20_000, 20_000), "is too large to read, at most 89,000,000 pixels, 65,535 a side: save "),
-    "a little too large": (bomb(10_000, 8_901), "is too large to read, at most 89,000,000 pixels, 65,535 a side: save "),
+    "a bomb": (bomb(20_000, 20_000), "is too large: save it with at most 89,000,000 pixels, 65,535 a side"),
+    "a little too large": (bomb(10_000, 8_901), "is too large: save it with at most 89,000,000 pixels"),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n", "is no picture that can be read"),
 }
 

@@ -5,14 +5,13 @@ python tests/benchmarks/seeds.py --data FOLDER fast best --seeds 5
 
 import argparse
 import hashlib
-import platform
 import statistics
-from pathlib import Path
+
+from table import setting
 
 from mnistcnn import train
 from mnistcnn.config import RECIPES
 from mnistcnn.results import TrainingResult
-from mnistcnn.runtime import installed_versions
 
 
 def weights_hash(result: TrainingResult) -> str:
@@ -23,15 +22,6 @@ def weights_hash(result: TrainingResult) -> str:
     return digest.hexdigest()[:12]
 
 
-def cpu_name() -> str:
-    """Return the processor's name, as Linux has it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
-
-
 def main() -> None:
     """Run the benchmark named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -40,8 +30,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
 
-    versions = ", ".join(f"{name} {version}" for name, version in installed_versions("tensorflow").items())
-    print(f"{cpu_name()}, {versions}; {options.seeds} seeds each\n")
+    print(f"{setting()} {options.seeds} seeds each.\n")
     print("| recipe | seed | test accuracy | seconds | steps/s | weights |")
     print("|---|---|---|---|---|---|")
     for recipe in options.recipes:

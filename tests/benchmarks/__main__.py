@@ -1,0 +1,44 @@
+"""Run the benchmarks of speed and memory and print one table; `--write` puts it into the README.
+
+python tests/benchmarks --data FOLDER --model mnistcnn.keras [training start-up bulk] [--rounds N] [--write README.md]
+
+FOLDER holds MNIST's IDX files. The other benchmarks here (seeds, ablations, pictures, backends, checkpoints, roofline)
+are commands of their own.
+"""
+
+import argparse
+from pathlib import Path
+
+import processes_speed
+import training_speed
+from table import setting, table, written_into
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="tests/benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ("training", "start-up", "bulk")
+    parser.add_argument("benchmarks", nargs="*", choices=names, default=names)
+    parser.add_argument("--data", type=Path, required=True, help="a folder of MNIST's IDX files")
+    parser.add_argument("--model", type=Path, default=Path("mnistcnn.keras"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", type=Path, metavar="README.md")
+    options = parser.parse_args()
+    rows = []
+    if "training" in options.benchmarks:
+        rows += training_speed.measure(options.data, options.rounds)
+    if "start-up" in options.benchmarks:
+        rows += processes_speed.start_up(options.model, options.data, options.rounds)
+    if "bulk" in options.benchmarks:
+        rows += processes_speed.bulk(options.model, options.data, options.rounds)
+    found = f"{setting()} {options.rounds} rounds in turns.\n\n{table(rows)}"
+    print(found)
+    if options.write:
+        text = options.write.read_text(encoding="utf-8")
+        options.write.write_text(written_into(text, "speed", found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
