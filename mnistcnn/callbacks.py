@@ -8,9 +8,9 @@ import numpy as np
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import loss_and_accuracy
+from mnistcnn.events import Listener, TrainingProgress, TrainingRecord
 from mnistcnn.measures import softmax
 from mnistcnn.model import CLASSES
-from mnistcnn.results import Listener, TrainingProgress, TrainingRecord
 
 
 class LastBatch(keras.metrics.Metric):

@@ -15,9 +15,10 @@ from mnistcnn import evaluation_report, info_report, live_view, prediction_repor
 from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, TrainConfig, config_from_recipe
 from mnistcnn.distribution import Processes, joined, team_of
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.events import Listener, TrainingResult
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
-from mnistcnn.results import Comparison, Listener, TrainingResult
+from mnistcnn.results import Comparison
 from mnistcnn.runtime import (
     BACKENDS,
     StopRequest,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mnistcnn.results import HistoryPoint, TrainingEvent, TrainingHistory, TrainingRecord, TrainingValidation
+from mnistcnn.events import HistoryPoint, TrainingEvent, TrainingHistory, TrainingRecord, TrainingValidation
 
 
 class HistoryKeeper:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistcnn.config import config_from_recipe
+from mnistcnn.events import Listener, TrainingResult
 from mnistcnn.live_view import TrainingView
 from mnistcnn.outputs import Outputs, claimed_outputs
-from mnistcnn.results import Comparison, Evaluation, Listener, Predictions, TrainingResult
+from mnistcnn.results import Comparison, Evaluation, Predictions
 from mnistcnn.runtime import start_keras
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def train(
         resume: go on from the last checkpoint.
         force: replace what an earlier run left.
         quiet: show nothing while it trains.
-        listeners: functions that are told of every event of the run, as `mnistcnn.results` describes them.
+        listeners: functions that are told of every event of the run, as `mnistcnn.events` describes them.
         **hyperparameters: `steps`, `batch_size`, `learning_rate`, …: the fields of `mnistcnn.config.TrainConfig`.
 
     Returns:

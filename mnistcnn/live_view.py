@@ -18,8 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted, TrainingValidation
 from mnistcnn.report import console_on, warn
-from mnistcnn.results import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted, TrainingValidation
 from mnistcnn.text_graphics import bar, printable, sparkline
 
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"

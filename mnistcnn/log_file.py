@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted, TrainingValidation
 from mnistcnn.files import written_whole
-from mnistcnn.results import TrainingEvent, TrainingRecord, TrainingStarted, TrainingValidation
 
 
 class TrainingLog:

@@ -9,8 +9,9 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
+from mnistcnn.events import TrainingResult
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Evaluation, TrainingResult
+from mnistcnn.results import Evaluation
 from mnistcnn.text_graphics import printable, sparkline
 
 SPARKLINE_COLUMNS = 40

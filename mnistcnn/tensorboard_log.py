@@ -19,17 +19,9 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingResult, TrainingStarted, TrainingValidation
 from mnistcnn.outputs import EVENT_FILES
-from mnistcnn.results import (
-    Evaluation,
-    Layer,
-    Mistake,
-    TrainingEvent,
-    TrainingRecord,
-    TrainingResult,
-    TrainingStarted,
-    TrainingValidation,
-)
+from mnistcnn.results import Evaluation, Layer, Mistake
 
 HISTOGRAM_BINS = 20
 

@@ -18,12 +18,13 @@ from mnistcnn.devices import chosen_precision, current_device
 from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
+from mnistcnn.events import Listener, TrainingResult, TrainingStarted
 from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, describe_layers, initial_weights, logits_model
 from mnistcnn.model_file import TrainedModel, save_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Evaluation, Listener, TrainingResult, TrainingStarted
+from mnistcnn.results import Evaluation
 from mnistcnn.run_state import RunState
 from mnistcnn.runtime import installed_versions
 from mnistcnn.validation import Validation

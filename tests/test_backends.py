@@ -23,7 +23,7 @@ start_keras(to_train=True)
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import TrainingRecord, TrainingStarted
+from mnistcnn.events import TrainingRecord, TrainingStarted
 from mnistcnn.training import train
 records, started = [], []
 def listen(event):

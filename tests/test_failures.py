@@ -22,9 +22,9 @@ from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkp
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.events import TrainingEvent, TrainingRecord
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.outputs import Outputs, claimed_outputs
-from mnistcnn.results import TrainingEvent, TrainingRecord
 from mnistcnn.training import train
 
 DIGITS = load_dataset("digits")
@@ -127,7 +127,7 @@ from pathlib import Path
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
-from mnistcnn.results import TrainingRecord, TrainingStarted
+from mnistcnn.events import TrainingRecord, TrainingStarted
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
 start = TrainingStarted(
     config=TrainConfig(), data="", train_images=1, backend="", device="", precision="", start_step=0, layers=()

@@ -14,7 +14,8 @@ from PIL import Image
 import mnistcnn
 from mnistcnn.datasets import bundled_digits
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.results import Predictions, TrainingRecord, TrainingResult
+from mnistcnn.events import TrainingRecord, TrainingResult
+from mnistcnn.results import Predictions
 
 VOID = {"br", "img"}  # HTML elements that have no end
 

@@ -13,9 +13,9 @@ from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkp
 from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
 from mnistcnn.training import make_optimizer, steps_per_execution, train
 
 DIGITS = load_dataset("digits")
@@ -53,7 +53,7 @@ from mnistcnn.checkpoint import read_latest_checkpoint, restore_variables
 from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import TrainingRecord
+from mnistcnn.events import TrainingRecord
 from mnistcnn.training import initial_model, train
 
 digits, records = load_dataset("digits"), []

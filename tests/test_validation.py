@@ -8,10 +8,10 @@ from test_training import DIGITS, Events, short_config, weights_hash
 
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.evaluation import evaluate
+from mnistcnn.events import TrainingValidation
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.results import TrainingValidation
 from mnistcnn.training import train
 
 # A rate so high that the validation loss soon rises again.

@@ -83,7 +83,7 @@ def measure_speed(backend: str, data: str) -> None:
 def own_rate(dataset: Any, precision: str) -> float:
     """Return the steps/s of this program's training once it is compiled."""
     from mnistcnn.config import TrainConfig
-    from mnistcnn.results import TrainingEvent, TrainingRecord
+    from mnistcnn.events import TrainingEvent, TrainingRecord
     from mnistcnn.training import train
 
     rates: list[float] = []

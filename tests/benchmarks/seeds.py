@@ -11,7 +11,7 @@ from table import setting
 
 from mnistcnn import train
 from mnistcnn.config import RECIPES
-from mnistcnn.results import TrainingResult
+from mnistcnn.events import TrainingResult
 
 
 def weights_hash(result: TrainingResult) -> str:

@@ -48,10 +48,10 @@ def mnistcnn(data: Path, turns: Turns, precision: str) -> None:
     """`mnistcnn train`, with its live view on a terminal, its log file and its checkpoints."""
     from mnistcnn.config import TrainConfig
     from mnistcnn.datasets import load_dataset
+    from mnistcnn.events import Listener, TrainingEvent, TrainingProgress
     from mnistcnn.live_view import TrainingView
     from mnistcnn.log_file import TrainingLog
     from mnistcnn.outputs import Outputs, claimed_outputs
-    from mnistcnn.results import Listener, TrainingEvent, TrainingProgress
     from mnistcnn.runtime import start_keras
 
     start_keras("tensorflow", to_train=True)
