@@ -5,14 +5,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistcnn import evaluation_report, info_report, live_view, prediction_report, report
-from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES, TrainConfig, config_from_recipe
+from mnistcnn import evaluation_report, info_report, live_view, options, prediction_report, report
+from mnistcnn.config import TrainConfig, config_from_recipe
 from mnistcnn.distribution import Processes, joined, team_of
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingResult
@@ -20,7 +19,6 @@ from mnistcnn.log_file import TrainingLog
 from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
 from mnistcnn.results import Comparison
 from mnistcnn.runtime import (
-    BACKENDS,
     StopRequest,
     chosen_backend,
     command_line,
@@ -33,88 +31,11 @@ if TYPE_CHECKING:
     from mnistcnn.datasets import Dataset
     from mnistcnn.model_file import TrainedModel
 
-DEFAULT_MODEL = Path("mnistcnn.keras")
-
 app = typer.Typer(
     help="Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a bug keeps its own traceback
 )
-
-
-class Format(StrEnum):
-    """How `predict` prints."""
-
-    table = "table"
-    jsonl = "jsonl"
-    csv = "csv"
-
-
-class Digits(StrEnum):
-    """How many digits `predict` looks for in a picture."""
-
-    one = "one"
-    many = "many"
-
-
-class Invert(StrEnum):
-    """Whether strokes are dark on light."""
-
-    auto = "auto"
-    yes = "yes"
-    no = "no"
-
-
-Model = Annotated[Path, typer.Option("-m", "--model", help="The model file.", metavar="FILE")]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        envvar="MNISTCNN_DATA",
-        metavar="mnist|digits|PATH",
-        help="The images: MNIST; the bundled UCI digits; or a folder of IDX files, an .npz file, or a folder with one "
-        "folder of pictures per class. By default MNIST, or the digits where it is out of reach.",
-    ),
-]
-Plot = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE.png|svg|pdf", help="Draw what was learned on a sheet. (mnistcnn[plot])"),
-]
-Backend = Annotated[
-    str | None,
-    typer.Option(
-        envvar="KERAS_BACKEND",
-        metavar="|".join(BACKENDS),
-        help="What Keras computes on. By default what keras.json says, or tensorflow.",
-    ),
-]
-
-Device = Annotated[
-    str | None,
-    typer.Option(metavar="cpu|gpu|gpu:1|tpu|…", help="What the backend computes on. By default what it prefers."),
-]
-
-# What `train` takes in place of the recipe's own values.
-HYPERPARAMETERS = frozenset(
-    [
-        "steps",
-        "batch_size",
-        "learning_rate",
-        "optimizer",
-        "dropout",
-        "seed",
-        "log_every",
-        "checkpoint_every",
-        "validate_every",
-        "patience",
-        "precision",
-    ]
-)
-
-
-def _hyperparameter(name: str, help_text: str) -> Any:
-    """Declare an option of `train` whose default is the recipe's; help shows it for each."""
-    defaults = {recipe: getattr(config, name) for recipe, config in RECIPES.items()}
-    return typer.Option(help=f"{help_text} ({', '.join(f'{recipe}: {value}' for recipe, value in defaults.items())})")
 
 
 @contextmanager
@@ -192,8 +113,6 @@ def _assist(
         from mnistcnn.training import train
 
         train(config, dataset, should_stop=stop, processes=team)
-    if stop():
-        raise typer.Exit(stop.exit_status)
 
 
 def _plot_evaluation(comparison: Comparison, path: Path | None) -> None:
@@ -228,109 +147,90 @@ def main(
 
 @app.command()
 def train(
-    model: Model = DEFAULT_MODEL,
-    data: Data = None,
-    recipe: Annotated[
-        str, typer.Option(metavar="|".join(RECIPES), help="Where the defaults below come from.")
-    ] = "tutorial",
-    steps: Annotated[int | None, _hyperparameter("steps", "Batches to train on.")] = None,
-    batch_size: Annotated[int | None, _hyperparameter("batch_size", "Images in a batch.")] = None,
-    learning_rate: Annotated[float | None, _hyperparameter("learning_rate", "The optimizer's rate.")] = None,
-    optimizer: Annotated[str | None, _hyperparameter("optimizer", f"One of {', '.join(OPTIMIZERS)}.")] = None,
-    dropout: Annotated[float | None, _hyperparameter("dropout", "Share of dense units dropped.")] = None,
-    seed: Annotated[int | None, _hyperparameter("seed", "Of weights, batches and dropout.")] = None,
-    log_every: Annotated[int | None, _hyperparameter("log_every", "Steps between records; 0 logs none.")] = None,
-    log_file: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Where whole records go.")] = None,
-    checkpoint_every: Annotated[
-        int | None, _hyperparameter("checkpoint_every", "Steps between checkpoints; 0 keeps the last only.")
-    ] = None,
-    validate_every: Annotated[
-        int | None, _hyperparameter("validate_every", "Steps between validations; 0 never validates.")
-    ] = None,
-    patience: Annotated[
-        int | None,
-        _hyperparameter("patience", "Validations without a lower loss that end the run, keeping the best; 0 keeps on."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier run left.")] = False,
-    plot: Plot = None,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where TensorBoard's event files go. (mnistcnn[tensorboard])")
-    ] = None,
-    backend: Backend = None,
-    device: Device = None,
-    precision: Annotated[str | None, _hyperparameter("precision", f"One of {', '.join(PRECISIONS)}.")] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            envvar="KERAS_DISTRIBUTION_NUM_PROCESSES", help="Processes that train together, on JAX. (Default: 1)"
-        ),
-    ] = None,
-    process_id: Annotated[
-        int, typer.Option(envvar="KERAS_DISTRIBUTION_PROCESS_ID", help="Which of them this is, from 0 on.")
-    ] = 0,
-    coordinator: Annotated[
-        str | None,
-        typer.Option(
-            envvar="KERAS_DISTRIBUTION_JOB_ADDRESSES",
-            metavar="HOST:PORT",
-            help="Where process 0 is reached by all of them.",
-        ),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show the result alone.")] = False,
+    model: options.Model = options.DEFAULT_MODEL,
+    data: options.Data = None,
+    recipe: options.Recipe = "tutorial",
+    steps: options.Steps = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    optimizer: options.Optimizer = None,
+    dropout: options.Dropout = None,
+    seed: options.Seed = None,
+    log_every: options.LogEvery = None,
+    log_file: options.LogFile = None,
+    checkpoint_every: options.CheckpointEvery = None,
+    validate_every: options.ValidateEvery = None,
+    patience: options.Patience = None,
+    resume: options.Resume = False,
+    force: options.ReplaceRun = False,
+    plot: options.Plot = None,
+    tensorboard: options.TensorBoard = None,
+    backend: options.Backend = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    processes: options.ProcessCount = None,
+    process_id: options.ProcessId = 0,
+    coordinator: options.Coordinator = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Train the network and save it as a .keras file."""
-    changes = {name: value for name, value in locals().items() if name in HYPERPARAMETERS}
+    changes = {name: value for name, value in locals().items() if name in options.HYPERPARAMETERS}
     outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
     with error_door(), stop_on_signals() as stop:
         config = config_from_recipe(recipe, **changes)
         team = team_of(processes, process_id, coordinator)
         team.rows(config.batch_size)  # what cannot be shared is refused before anything else is done
-        if not team.is_first:
+        if team.is_first:
+            with claimed_outputs(outputs, force=force):
+                result = _train(config, outputs, data, backend, device, team, stop, quiet=quiet)
+                _plot_training(result, plot)
+            report.show_training_result(result, outputs, command_line())
+        else:
             _assist(config, data, backend, device, team, stop)
-            return
-        with (
-            claimed_outputs(outputs, force=force),
-            live_view.TrainingView(quiet=quiet) as view,
-            _logs(outputs) as logs,
-        ):
-            dataset = _dataset(data, quiet=quiet)
-            start_keras(backend, device if team.count == 1 else None, to_train=True)
-            stop.defer(view.say_stopping)
-            with joined(team, device, config.batch_size):
-                from mnistcnn.training import train
-
-                shown: list[Listener] = [view, *logs]
-                result = train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, processes=team)
-            _plot_training(result, plot)
-        report.show_training_result(result, outputs, command_line())
         if stop():
             raise typer.Exit(stop.exit_status)
 
 
+def _train(
+    config: TrainConfig,
+    outputs: Outputs,
+    data: str | None,
+    backend: str | None,
+    device: str | None,
+    team: Processes,
+    stop: StopRequest,
+    *,
+    quiet: bool,
+) -> TrainingResult:
+    """Train as the only process, or as the first of a team: the one that logs and saves."""
+    with live_view.TrainingView(quiet=quiet) as view, _logs(outputs) as logs:
+        dataset = _dataset(data, quiet=quiet)
+        start_keras(backend, device if team.count == 1 else None, to_train=True)
+        stop.defer(view.say_stopping)
+        with joined(team, device, config.batch_size):
+            from mnistcnn.training import train
+
+            shown: list[Listener] = [view, *logs]
+            return train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, processes=team)
+
+
 @app.command()
 def evaluate(
-    models: Annotated[
-        list[Path] | None,
-        typer.Option("-m", "--model", metavar="FILE", help="The model file; several are put side by side."),
-    ] = None,
-    data: Data = None,
-    split: Annotated[
-        str | None,
-        typer.Option(help="train, validation or test. By default test, or every picture of class folders."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    plot: Plot = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a plot that is there.")] = False,
-    backend: Backend = None,
-    device: Device = None,
+    models: options.Models = None,
+    data: options.Data = None,
+    split: options.SplitName = None,
+    as_json: options.AsJson = False,
+    plot: options.Plot = None,
+    force: options.ReplacePlot = False,
+    backend: options.Backend = None,
+    device: options.Device = None,
 ) -> None:
     """Measure a model on labelled images, or several side by side."""
     with error_door():
         if plot is not None:
-            require_plot_path(plot, models=len(models or [DEFAULT_MODEL]), force=force)
+            require_plot_path(plot, models=len(models or [options.DEFAULT_MODEL]), force=force)
         dataset = _dataset(data)
-        trained = {str(path): _load_model(path, backend, device) for path in models or [DEFAULT_MODEL]}
+        trained = {str(path): _load_model(path, backend, device) for path in models or [options.DEFAULT_MODEL]}
         from mnistcnn.evaluation import compare
 
         comparison = compare(trained, dataset, split)
@@ -340,31 +240,20 @@ def evaluate(
 
 @app.command()
 def predict(
-    images: Annotated[
-        list[str],
-        typer.Argument(metavar="IMAGE...", help="Pictures, folders, glob patterns, or - for standard input."),
-    ],
-    model: Model = DEFAULT_MODEL,
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
-    top_k: Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")] = 3,
-    show: Annotated[
-        bool, typer.Option("--show", help="Draw each picture and what the network saw of it, in the table.")
-    ] = False,
-    digits: Annotated[
-        Digits, typer.Option(help="Read one digit in each picture, or a number in one line.")
-    ] = Digits.one,
-    invert: Annotated[
-        Invert, typer.Option(help="Whether strokes are dark on light, and so are to be inverted.")
-    ] = Invert.auto,
-    save_inputs: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Save what the network saw as 28×28 PNG files.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Let --save-inputs replace files.")] = False,
-    backend: Backend = None,
-    device: Device = None,
+    images: options.Images,
+    model: options.Model = options.DEFAULT_MODEL,
+    form: options.FormatName = options.Format.table,
+    top_k: options.TopK = 3,
+    show: options.Show = False,
+    digits: options.DigitCount = options.Digits.one,
+    invert: options.Inverted = options.Invert.auto,
+    save_inputs: options.SaveInputs = None,
+    force: options.ReplaceInputs = False,
+    backend: options.Backend = None,
+    device: options.Device = None,
 ) -> None:
     """Read the digit in each picture; of a folder with folders 0 to 9, say how many were right."""
-    show_picture = prediction_report.PredictionReport(form, top_k=top_k, show=show, many=digits == Digits.many)
+    show_picture = prediction_report.PredictionReport(form, top_k=top_k, show=show, many=digits == options.Digits.many)
     with error_door():
         folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
         trained = _load_model(model, backend, device)
@@ -382,9 +271,7 @@ def predict(
 
 
 @app.command()
-def info(
-    model: Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file to tell of too.")] = None,
-) -> None:
+def info(model: options.ModelToTellOf = None) -> None:
     """Tell what is installed, what it computes on, and what a model file holds."""
     with error_door():
         from mnistcnn.info import model_info, system_info

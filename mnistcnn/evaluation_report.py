@@ -1,13 +1,11 @@
 """What a person reads of an evaluation: the figures, the confusion matrix, the worst mistakes; and of several."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from rich.text import Text
-
 from mnistcnn.machine_formats import comparison_fields, evaluation_fields, write_json
-from mnistcnn.report import console_on, has_color, measured
+from mnistcnn.report import console_on, has_color, measured, styled
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 from mnistcnn.text_graphics import SHADES, dotted, printable
 
@@ -45,35 +43,33 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
     )
     if evaluation.without_digit:
         out.print(f"no digit was found in {evaluation.without_digit:,} of them, counted as misread\n")
-    out.print(confusion_table(evaluation, color=has_color(out)))
+    out.print(styled(confusion_table(evaluation, color=has_color(out))))
     if evaluation.worst_mistakes:
         out.print(f"\n{evaluation.mistakes:,} images misread; the surest, as label→answer and its probability:\n")
         out.print("\n\n".join(drawn_rows(evaluation.worst_mistakes[:DRAWN], mistake_caption)))
 
 
-def confusion_table(evaluation: Evaluation, *, color: bool) -> Text:
-    """Return the confusion matrix, shaded, beside precision, recall and F1 of each digit: 76 columns."""
+def confusion_table(evaluation: Evaluation, *, color: bool) -> Iterator[str | tuple[str, str]]:
+    """Yield the confusion matrix, shaded, beside precision, recall and F1 of each digit, in pieces: 76 columns."""
     names = "".join(f"{digit:>5}" if color else f"{digit:>4} " for digit in range(10))
-    table = Text(f"label {'images by what they were read as':^50}{'in percent':>21}\n")
-    table.append(f"     {names}{'prec.':>7}{'recall':>7}{'F1':>7}\n")
+    yield f"label {'images by what they were read as':^50}{'in percent':>21}\n"
+    yield f"     {names}{'prec.':>7}{'recall':>7}{'F1':>7}"
     for measures, row in zip(evaluation.classes, evaluation.confusion, strict=True):
-        table.append(f"{measures.digit:>5}")
+        yield f"\n{measures.digit:>5}"
         for answer, count in enumerate(row):
-            table.append_text(_cell(count, sum(row), hit=answer == measures.digit, color=color))
+            yield _cell(count, sum(row), hit=answer == measures.digit, color=color)
         shares = (measures.precision, measures.recall, measures.f1)
-        table.append("".join(f"{100 * share:>7.1f}" for share in shares) + "\n")
-    table.right_crop()
-    return table
+        yield "".join(f"{100 * share:>7.1f}" for share in shares)
 
 
-def _cell(count: int, images: int, *, hit: bool, color: bool) -> Text:
-    """Return a count in five columns: on a shade of its share of the label's images, or beside it without colour."""
+def _cell(count: int, images: int, *, hit: bool, color: bool) -> tuple[str, str]:
+    """Return a count in five columns, with a style: a shade of its share of the label's images, or that beside it."""
     if not count:
-        return Text("    ·" if color else "   · ", "dim")
+        return "    ·" if color else "   · ", "dim"
     level = sum(count > share * images for share in MISTAKE_SHARES)
     if color:
-        return Text(f"{count:>5}", HIT_STYLE if hit else MISTAKE_STYLES[level - 1])
-    return Text(f"{count:>4}{' ' if hit else SHADES[level]}")
+        return f"{count:>5}", HIT_STYLE if hit else MISTAKE_STYLES[level - 1]
+    return f"{count:>4}{' ' if hit else SHADES[level]}", ""
 
 
 def mistake_caption(mistake: Mistake) -> tuple[str, str]:

@@ -1,16 +1,14 @@
 """What `predict` prints: a table for people, lines for programs, the inputs as files, and how many were right."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-from rich.text import Text
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
 from mnistcnn.machine_formats import csv_writer, prediction_fields, write_json
-from mnistcnn.report import console_on, has_color, say, say_error
+from mnistcnn.report import console_on, has_color, say, say_error, styled
 from mnistcnn.results import Prediction
 from mnistcnn.text_graphics import bar, printable, shaded
 
@@ -57,7 +55,7 @@ class PredictionReport:
             self._out.print(prediction_line(prediction, self._top_k, many=self._many), soft_wrap=True)
         if self._show:
             images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
-            self._out.print(drawings(images, color=has_color(self._out)), soft_wrap=True)
+            self._out.print(styled(drawings(images, color=has_color(self._out))), soft_wrap=True)
 
     def finish(self) -> None:
         """Say how many were right, where the pictures came from class folders: under a table, else on stderr."""
@@ -129,21 +127,18 @@ def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -
     return "  ".join([f"{name:<{NAME_COLUMNS}}", *cells, ", ".join(notes)]).rstrip()
 
 
-def drawings(images: Sequence[Any], *, color: bool) -> Text:
-    """Return images (≤28, ≤28) uint8 side by side, in grey half blocks, or in shades without colour: 14 rows of 28."""
+def drawings(images: Sequence[Any], *, color: bool) -> Iterator[str | tuple[str, str]]:
+    """Yield images (≤28, ≤28) uint8 side by side: in grey half blocks, or in shades without colour, 14 rows of 28."""
     padded = [_padded(image) for image in images]
     if not color:
         rows = zip(*(shaded(image) for image in padded), strict=True)
-        return Text("\n".join(GAP.join(row).rstrip() for row in rows))
-    text = Text()
+        yield "\n".join(GAP.join(row).rstrip() for row in rows)
+        return
     for row in range(0, 28, 2):
         for place, image in enumerate(padded):
-            text.append(GAP if place else "")
+            yield GAP if place else "\n" if row else ""
             for top, bottom in zip(image[row], image[row + 1], strict=True):
-                text.append("▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})")
-        text.append("\n")
-    text.right_crop()
-    return text
+                yield "▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})"
 
 
 def _padded(image: Any) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import TextIOWrapper
 from typing import IO
 
@@ -100,6 +100,11 @@ def measured(evaluation: Evaluation) -> str:
         f"{printable(evaluation.data)}, {evaluation.images:,} images of the {evaluation.split} split: "
         f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} %"
     )
+
+
+def styled(pieces: Iterable[str | tuple[str, str]]) -> Text:
+    """Join pieces of text, plain ones and ones with a style, into what a console prints."""
+    return Text.assemble(*pieces)
 
 
 def has_color(console: Console) -> bool:
