@@ -6,6 +6,8 @@ from typing import Any
 
 from mnistcnn.errors import UsageError
 
+TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = (*TRAINING_BACKENDS, "openvino")
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MAX_SEED = 2**32 - 1

@@ -9,9 +9,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mnistcnn.config import BACKENDS
 from mnistcnn.devices import automatic_precision, list_devices
 from mnistcnn.results import BackendInfo, ModelInfo, SystemInfo
-from mnistcnn.runtime import BACKENDS, chosen_backend_name, installed_versions
+from mnistcnn.runtime import chosen_backend_name, installed_versions
 
 LOG_LINE = re.compile(r"[IWEF]\d{4,} |WARNING: All log messages before")  # of TensorFlow's libraries
 PATIENCE = 120  # seconds; a backend that looks for accelerators takes a few

@@ -1,4 +1,4 @@
-"""What changes in the terminal while something goes on: a download, a training run."""
+"""What changes in the terminal while something goes on: a download, a training run, many pictures."""
 
 import sys
 from collections import deque
@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
@@ -25,17 +26,20 @@ from mnistcnn.text_graphics import bar, printable, sparkline
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
 SPARKLINE_COLUMNS = 40
 BAR_COLUMNS = 50
+FEW_PICTURES = 100  # are read before a bar would be seen
 LINES_SHOWN = 5  # with all above them they fit a terminal of 24 rows
 
 
-class DownloadView:
-    """A callback for downloads that shows their progress in a terminal, from the first bytes on."""
+class CountView:
+    """A callback that shows in a terminal how far something has come, from its first call on."""
 
-    def __init__(self, total_bytes: int, *, quiet: bool = False) -> None:
+    def __init__(self, description: str, total: int, column: ProgressColumn, *, quiet: bool) -> None:
         console = console_on(sys.stderr)
         self._shown = console.is_terminal and not quiet
-        self._progress = Progress("downloading MNIST", BarColumn(), DownloadColumn(), console=console, transient=True)
-        self._task = self._progress.add_task("", total=total_bytes)
+        self._progress = Progress(
+            description, BarColumn(), column, TimeRemainingColumn(), console=console, transient=True
+        )
+        self._task = self._progress.add_task("", total=total)
 
     def __enter__(self) -> Self:
         return self
@@ -44,11 +48,22 @@ class DownloadView:
         if self._shown:
             self._progress.stop()
 
-    def __call__(self, count: int) -> None:
-        """Take in that so many bytes have arrived."""
+    def __call__(self, count: int = 1) -> None:
+        """Take in that so many more are done."""
         if self._shown:
             self._progress.start()
             self._progress.advance(self._task, count)
+
+
+def download_view(total_bytes: int, *, quiet: bool = False) -> CountView:
+    """Return a view of a download."""
+    return CountView("downloading MNIST", total_bytes, DownloadColumn(), quiet=quiet)
+
+
+def prediction_view(pictures: int) -> CountView:
+    """Return a view of many pictures being read; where the answers themselves appear in the terminal, of none."""
+    quiet = pictures < FEW_PICTURES or sys.stdout.isatty()
+    return CountView("reading pictures", pictures, MofNCompleteColumn(), quiet=quiet)
 
 
 class TrainingView:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnistcnn.config import OPTIMIZERS, PRECISIONS, RECIPES
-from mnistcnn.runtime import BACKENDS
+from mnistcnn.config import BACKENDS, OPTIMIZERS, PRECISIONS, RECIPES
 
 DEFAULT_MODEL = Path("mnistcnn.keras")
 
@@ -82,9 +81,11 @@ HYPERPARAMETERS = frozenset(
 
 
 def _hyperparameter(name: str, help_text: str) -> Any:
-    """Declare an option of `train` whose default is the recipe's; help shows it for each."""
-    defaults = {recipe: getattr(config, name) for recipe, config in RECIPES.items()}
-    return typer.Option(help=f"{help_text} ({', '.join(f'{recipe}: {value}' for recipe, value in defaults.items())})")
+    """Declare an option of `train` whose default is the recipe's; help shows it, for each where they differ."""
+    values = {recipe: getattr(config, name) for recipe, config in RECIPES.items()}
+    same = len(set(values.values())) == 1
+    shown = values["tutorial"] if same else ", ".join(f"{recipe}: {value}" for recipe, value in values.items())
+    return typer.Option(help=f"{help_text} ({shown})")
 
 
 Recipe = Annotated[str, typer.Option(metavar="|".join(RECIPES), help="Where the defaults below come from.")]

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
 from mnistcnn.devices import keep_tensorflow_on_cpu, use_device
 from mnistcnn.errors import MnistcnnError, UsageError
-
-TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
-BACKENDS = (*TRAINING_BACKENDS, "openvino")
 
 
 def chosen_backend(option: str | None = None) -> str:

@@ -15,7 +15,7 @@ from conftest import SHORT, Run
 from PIL import Image
 
 from mnistcnn import __version__
-from mnistcnn.runtime import BACKENDS
+from mnistcnn.config import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
@@ -253,7 +253,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(trained: Path, tmp_path: Path
         (["train", "-m", "nowhere/m.keras"], 1, "the folder nowhere does not exist: make it, or name another place"),
         (["train", "-m", "folder.keras"], 1, "folder.keras is a folder: name a file in it, such as folder.keras/mnist"),
         (["train", "-m", "model.h5"], 2, "--model must name a .keras file; received 'model.h5'"),
-        (["train", "--steps", "0"], 2, "--steps must be a whole number from 1 on; received 0"),
+        (["train", "--steps", "0"], 2, "--steps must be a whole number from 1 to 999,999,999; received 0"),
         (["train", "--learning-rate", "nan"], 2, "--learning-rate must be a finite number above 0; received nan"),
         (["train", "--dropout", "1"], 2, "--dropout must be a rate from 0 up to, not including, 1; received 1.0"),
         (["train", "--optimizer", "lion"], 2, "--optimizer must be one of sgd, adam; received 'lion'"),

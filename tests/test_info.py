@@ -8,8 +8,8 @@ from pathlib import Path
 from conftest import Run
 
 from mnistcnn import __version__
+from mnistcnn.config import BACKENDS
 from mnistcnn.results import BackendInfo
-from mnistcnn.runtime import BACKENDS
 
 
 def test_every_backend_has_a_line(mnistcnn: Run) -> None:

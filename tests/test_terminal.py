@@ -14,18 +14,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHORT, Run
+from PIL import Image
 
 COLUMNS = 80
 COLOR = re.compile(r"\x1b\[[\d;]*\b(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[\d;]*)?m")
 
 
-def in_terminal(arguments: list[str], folder: Path, environment: dict[str, str], **variables: str) -> str:
-    """Run `mnistcnn` with a terminal of 80 columns and 24 lines on all three streams; return what it shows."""
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """That of a person whose terminal knows colours."""
+    return environment | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+def in_terminal(arguments: list[str], folder: Path, environment: dict[str, str], results: Path | None = None) -> str:
+    """Run `mnistcnn` with a terminal of 80 columns and 24 lines on all three streams; return what it shows.
+
+    With a path for `results`, standard output goes there.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     command = [sys.executable, "-m", "mnistcnn", *arguments]
-    settings = environment | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | variables
-    process = subprocess.Popen(command, cwd=folder, env=settings, stdin=theirs, stdout=theirs, stderr=theirs)
+    with (results or Path(os.devnull)).open("wb") as file:
+        stdout = theirs if results is None else file
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=stdout, stderr=theirs)
     os.close(theirs)
     shown = b""
     try:
@@ -71,7 +82,7 @@ def test_colours_are_left_out_where_they_are_not_wanted(
     tmp_path: Path, environment: dict[str, str], variables: dict[str, str]
 ) -> None:
     """NO_COLOR keeps the live picture and drops its colours; a dumb terminal gets plain lines."""
-    shown = in_terminal(TRAIN, tmp_path, environment, **variables)
+    shown = in_terminal(TRAIN, tmp_path, environment | variables)
     assert not COLOR.search(shown)
     assert ("\x1b" in shown) == ("NO_COLOR" in variables)
 
@@ -85,7 +96,7 @@ def test_the_confusion_matrix_is_shaded(
     command = ["evaluate", "--data", "digits", "-m", str(trained)]
     colored, plain = (
         in_terminal(command, tmp_path, environment),
-        in_terminal(command, tmp_path, environment, NO_COLOR="1"),
+        in_terminal(command, tmp_path, environment | {"NO_COLOR": "1"}),
     )
     assert COLOR.search(colored)
     assert not COLOR.search(plain)
@@ -133,3 +144,22 @@ def test_models_are_put_side_by_side(
     assert max(map(len, lines)) <= COLUMNS
     alone = json.loads(mnistcnn("evaluate", "--data", "digits", "-m", "other.keras", "--json").stdout)
     assert found["models"][1] == {"model": "other.keras", **alone}
+
+
+def test_many_pictures_have_a_progress_bar_beside_results_that_go_elsewhere(
+    tmp_path: Path, environment: dict[str, str], trained: Path
+) -> None:
+    """The bar comes and goes on stderr; the results, in natural order, hold nothing of it. In the terminal: no bar."""
+    folder, results = tmp_path / "pictures", tmp_path / "results.jsonl"
+    folder.mkdir()
+    picture = np.zeros((28, 28), np.uint8)
+    picture[4:24, 13:15] = 255
+    for number in range(120):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    command = ["predict", str(folder), "-m", str(trained), "--format", "jsonl"]
+    shown = in_terminal(command, tmp_path, environment, results)
+    assert "120/120" in shown
+    assert lines_of(shown)[-1] == ""
+    names = [Path(json.loads(line)["file"]).name for line in results.read_text(encoding="utf-8").splitlines()]
+    assert names == [f"{number}.png" for number in range(120)]
+    assert "120/120" not in in_terminal(command, tmp_path, environment)

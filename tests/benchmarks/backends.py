@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from mnistcnn.runtime import BACKENDS, TRAINING_BACKENDS, installed_versions, start_keras
+from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
+from mnistcnn.runtime import installed_versions, start_keras
 
 STEPS = 20  # that are timed at once
 TRIALS = 5

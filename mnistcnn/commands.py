@@ -1,0 +1,188 @@
+"""What each command does, from its values to its report."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistcnn import evaluation_report, info_report, live_view, prediction_report, report
+from mnistcnn.config import TrainConfig
+from mnistcnn.distribution import Processes, joined
+from mnistcnn.events import Listener, TrainingResult
+from mnistcnn.log_file import TrainingLog
+from mnistcnn.options import Digits, Format, Invert
+from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
+from mnistcnn.runtime import StopRequest, command_line, start_keras, stop_on_signals
+
+if TYPE_CHECKING:
+    from mnistcnn.datasets import Dataset
+    from mnistcnn.model_file import TrainedModel
+
+
+def train(
+    config: TrainConfig,
+    outputs: Outputs,
+    data: str | None,
+    team: Processes,
+    *,
+    backend: str | None,
+    device: str | None,
+    force: bool,
+    quiet: bool,
+) -> int:
+    """Train the network, save it, and return the exit status: other than 0 where a signal ended the run."""
+    team.rows(config.batch_size)  # what cannot be shared is refused before anything else is done
+    with stop_on_signals() as stop:
+        if team.is_first:
+            with claimed_outputs(outputs, force=force):
+                result = _train(config, outputs, data, backend, device, team, stop, quiet=quiet)
+                _plot_training(result, outputs.plot)
+            report.show_training_result(result, outputs, command_line())
+        else:
+            _assist(config, data, backend, device, team, stop)
+        return stop.exit_status if stop() else 0
+
+
+def _train(
+    config: TrainConfig,
+    outputs: Outputs,
+    data: str | None,
+    backend: str | None,
+    device: str | None,
+    team: Processes,
+    stop: StopRequest,
+    *,
+    quiet: bool,
+) -> TrainingResult:
+    """Train as the only process, or as the first of a team: the one that logs and saves."""
+    with live_view.TrainingView(quiet=quiet) as view, _logs(outputs) as logs:
+        dataset = _dataset(data, quiet=quiet)
+        start_keras(backend, device if team.count == 1 else None, to_train=True)
+        stop.defer(view.say_stopping)
+        with joined(team, device, config.batch_size):
+            from mnistcnn.training import train
+
+            shown: list[Listener] = [view, *logs]
+            return train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, processes=team)
+
+
+def _assist(
+    config: TrainConfig, data: str | None, backend: str | None, device: str | None, team: Processes, stop: StopRequest
+) -> None:
+    """Train as another process than the first: it neither logs nor writes anything."""
+    dataset = _dataset(data, quiet=True)
+    start_keras(backend, to_train=True)
+    stop.defer(lambda: None)
+    with joined(team, device, config.batch_size):
+        from mnistcnn.training import train
+
+        train(config, dataset, should_stop=stop, processes=team)
+
+
+def evaluate(
+    models: Sequence[Path],
+    data: str | None,
+    split: str | None,
+    *,
+    as_json: bool,
+    plot: Path | None,
+    force: bool,
+    backend: str | None,
+    device: str | None,
+) -> None:
+    """Measure models on labelled images."""
+    if plot is not None:
+        require_plot_path(plot, models=len(models), force=force)
+    dataset = _dataset(data)
+    trained = {str(path): _load_model(path, backend, device) for path in models}
+    from mnistcnn.evaluation import compare
+
+    comparison = compare(trained, dataset, split)
+    if plot is not None:
+        from mnistcnn.plots import save_evaluation_sheet
+
+        [evaluation] = comparison.evaluations
+        save_evaluation_sheet(evaluation, plot)
+    evaluation_report.show_comparison(comparison, as_json=as_json)
+
+
+def predict(
+    images: Sequence[str],
+    model: Path,
+    *,
+    form: Format,
+    top_k: int,
+    show: bool,
+    digits: Digits,
+    invert: Invert,
+    save_inputs: Path | None,
+    force: bool,
+    backend: str | None,
+    device: str | None,
+) -> int:
+    """Read pictures, and return the exit status: 1 where one of them could not be read."""
+    show_picture = prediction_report.PredictionReport(form, top_k=top_k, show=show, many=digits == Digits.many)
+    folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
+    trained = _load_model(model, backend, device)
+    from mnistcnn.pictures import find_pictures
+    from mnistcnn.prediction import predict_numbers
+
+    found = list(find_pictures(images, sys.stdin.buffer))
+    with live_view.prediction_view(len(found)) as advance:
+        for predictions in predict_numbers(trained, found, invert=invert.value, digits=digits.value):
+            show_picture(predictions)
+            if folder is not None:
+                folder(predictions)
+            advance()
+    show_picture.finish()
+    return int(show_picture.has_failed)
+
+
+def info(model: Path | None) -> None:
+    """Tell of this machine, and of a model file."""
+    from mnistcnn.info import model_info, system_info
+
+    info_report.show_system(system_info())
+    if model is not None:
+        start_keras()
+        info_report.show_model(model_info(model))
+
+
+def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
+    from mnistcnn.datasets import load_dataset
+    from mnistcnn.download import COMPRESSED_BYTES
+
+    with live_view.download_view(COMPRESSED_BYTES, quiet=quiet) as view:
+        dataset = load_dataset(data, on_bytes=view)
+    if dataset.notice:
+        report.warn(dataset.notice)
+    return dataset
+
+
+def _load_model(path: Path, backend: str | None, device: str | None) -> "TrainedModel":
+    start_keras(backend, device)
+    from mnistcnn.model_file import load_model
+
+    return load_model(path)
+
+
+@contextmanager
+def _logs(outputs: Outputs) -> Iterator[list[Listener]]:
+    """Yield the listeners that write the training log and TensorBoard's files, where they are wanted."""
+    with ExitStack() as stack:
+        logs: list[Listener] = []
+        if outputs.log is not None:
+            logs.append(stack.enter_context(closing(TrainingLog(outputs.log))))
+        if outputs.tensorboard is not None:
+            from mnistcnn.tensorboard_log import TensorBoardLog
+
+            logs.append(stack.enter_context(closing(TensorBoardLog(outputs.tensorboard))))
+        yield logs
+
+
+def _plot_training(result: TrainingResult, path: Path | None) -> None:
+    if path is not None and result.model is not None:
+        from mnistcnn.plots import save_training_sheet
+
+        save_training_sheet(result, path)
