@@ -172,9 +172,9 @@ class GracefulStop(keras.callbacks.Callback):
 
     def __init__(self, should_stop: Callable[[], bool]) -> None:
         super().__init__()
-        self._should_stop = should_stop
+        self.should_stop = should_stop
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
         """Ask Keras to stop where a stop was asked for."""
-        if self._should_stop():
+        if self.should_stop():
             self.model.stop_training = True

@@ -151,7 +151,10 @@ def predict(
     backend: options.Backend = None,
     device: options.Device = None,
 ) -> None:
-    """Read the digit in each picture; of a folder with folders 0 to 9, say how many were right."""
+    """Read the digit in each picture.
+
+    Of a folder with folders 0 to 9 it also says how many were right.
+    """
     status = 0
     with error_door():
         from mnistcnn import commands
@@ -174,7 +177,7 @@ def predict(
 
 @app.command()
 def info(model: options.ModelToTellOf = None) -> None:
-    """Tell what is installed, what it computes on, and what a model file holds."""
+    """Tell what is installed and what a model file holds."""
     with error_door():
         from mnistcnn import commands
 

@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -54,6 +54,8 @@ _SETTINGS = (
 # Where Keras puts the weights of the layers that have any.
 _GROUPS = {"conv1": "conv2d", "conv2": "conv2d_1", "dense": "dense", "logits": "dense_1"}
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# With 25 · 800 · 3,136 · 1,024 products of four of these on the way to a logit, every answer is finite in float32.
+_MAX_WEIGHT = 1e6
 _ONLY = "mnistcnn reads only the tutorial's network, as `mnistcnn train` saves it"
 
 
@@ -91,7 +93,7 @@ def load_model(path: Path) -> TrainedModel:
     """Load a file that ``save_model``, or Keras itself, saved of this program's network.
 
     Nothing in the file is deserialized: a stranger's can do no more than be refused. Raises MnistcnnError for
-    a file that is missing, damaged or no model, for another network, and for weights that are not finite.
+    a file that is missing, damaged or no model, for another network, and for weights that cannot be used.
     """
     members = read_members(path, _MEMBER_LIMITS, frozenset({_METADATA_MEMBER}))
     model = build_model()
@@ -161,9 +163,14 @@ def _read_weights(path: Path, data: bytes, model: keras.Model) -> list[np.ndarra
         raise MnistcnnError(f"{path} holds no weights of this network: its HDF5 part is malformed; {_ONLY}") from error
     except _UnexpectedArrayError as error:
         raise MnistcnnError(f"{path} holds other weights than this network's: {error}; {_ONLY}") from error
-    if not all(np.isfinite(array).all() for array in weights):
-        raise MnistcnnError(f"{path} holds weights that are NaN or infinite: its training failed; train it again")
+    if not are_usable(weights):
+        raise MnistcnnError(f"{path} holds weights that are NaN, infinite or huge: its training failed; train it again")
     return weights
+
+
+def are_usable(weights: Iterable[np.ndarray]) -> bool:
+    """Tell whether weights are finite, and small enough for every answer to be."""
+    return all(bool((np.abs(array) <= _MAX_WEIGHT).all()) for array in weights)
 
 
 def _read_array(data: bytes, root: h5py.h5g.GroupID, name: str, shape: tuple[int, ...]) -> np.ndarray:

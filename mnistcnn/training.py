@@ -1,10 +1,8 @@
 """One training run, from a configuration and a dataset to a trained model."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,18 +16,17 @@ from mnistcnn.devices import chosen_precision, current_device
 from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
-from mnistcnn.events import Listener, TrainingResult, TrainingStarted
+from mnistcnn.events import Listener, TrainingEvent, TrainingResult, TrainingStarted
+from mnistcnn.fitting import fit, initial_model
 from mnistcnn.history import HistoryKeeper
 from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import build_model, describe_layers, initial_weights, logits_model
-from mnistcnn.model_file import TrainedModel, save_model
+from mnistcnn.model import build_model, describe_layers
+from mnistcnn.model_file import TrainedModel, are_usable, save_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.results import Evaluation
 from mnistcnn.run_state import RunState
 from mnistcnn.runtime import installed_versions
 from mnistcnn.validation import Validation
-
-MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
 
 
 def train(
@@ -51,135 +48,107 @@ def train(
     measures and returns a model. Raises MnistcnnError where files cannot be read or written, a checkpoint is of
     another run, or the loss becomes NaN or infinite.
     """
-    backend = keras.backend.backend()
-    device = current_device(backend)
-    precision = chosen_precision(config.precision, backend, device)
-    held_out = config.validation_held_out or config.validate_every
-    split = dataset.split("train") if held_out else dataset.training_images()
-    dataset.split("test")  # what is wrong with it shows before the hours of training, not after
-    keeper = HistoryKeeper()
-    listeners = (keeper, *listeners)
-    validation = Validation(config, dataset, listeners, processes)
-    state = RunState(
-        outputs,
-        [keeper, validation],
-        determinants={**config.determinants, "data": split.fingerprint},
-        exactness={"backend": backend, "device": device, "precision": precision, "processes": processes.count},
-        processes=processes,
-    )
-    processes.require_same({**asdict(config), "data": split.fingerprint, "precision": precision})
-    model = initial_model(config, precision)
-    start_step, notes = state.begin(model, config)
-    started = TrainingStarted(
-        config=config,
-        data=dataset.name,
-        train_images=len(split),
-        backend=backend,
-        device=device,
-        precision=precision,
-        processes=processes.count,
-        start_step=start_step,
-        layers=describe_layers(model),
-        notes=notes,
-    )
-    for listener in listeners:
-        listener(started)
-
-    def should_stop_together() -> bool:
-        return processes.any(should_stop())
-
-    metric = LastBatch(config.batch_size)
-    callbacks = [
-        FiniteLoss(),  # first: what is not finite is neither logged nor saved
-        ProbabilityLogger(metric, config.log_every, listeners),
-        validation,
-        Checkpointing(config.checkpoint_every, state.save),
-        GracefulStop(should_stop_together),
-    ]
-    seconds = 0.0
-    if start_step < config.steps and not validation.is_out_of_patience and not should_stop_together():
-        batches = training_batches(split, config, start_step, processes)
-        seconds = _fit(model, config, batches, start_step, metric, callbacks)
-    step = int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
-    trained, test = None, None
-    if processes.is_first and (step == config.steps or validation.is_out_of_patience):
-        weights, kept_step = _kept(model, step, validation)
-        trained, test = _measured(weights, kept_step, config, dataset, backend)
-        if outputs is not None:
-            save_model(trained, outputs.model)
-    result = TrainingResult(
-        model=trained,
-        step=step,
-        steps=config.steps,
-        kept_step=trained.metadata.step if trained else None,
-        history=keeper.history,
-        loss=loss_and_accuracy(*reversed(metric.kept()))[0] if step > start_step else None,
-        test=test,
-        seconds=seconds,
-        steps_per_second=(step - start_step) / seconds if seconds else 0.0,
-    )
-    for listener in listeners:
-        listener(result)
-    return result
+    run = _Run(config, dataset, outputs, listeners, processes)
+    run.begin()
+    run.fit(should_stop)
+    return run.finish()
 
 
-def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """Return the optimizer that a configuration names, with its schedule.
+class _Run:
+    """What one run consists of while it lasts."""
 
-    With `warmup` the rate rises from 0 in a line, then falls to 0 as half a cosine (Loshchilov and Hutter, "SGDR:
-    Stochastic Gradient Descent with Warm Restarts", 2017).
-    """
-    optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
-    if config.warmup is not None:
-        warmup_steps = round(config.warmup * config.steps)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, decay_steps=config.steps - warmup_steps, warmup_target=rate, warmup_steps=warmup_steps
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        outputs: Outputs | None,
+        listeners: Sequence[Listener],
+        processes: Processes,
+    ) -> None:
+        self._config, self._dataset, self._outputs, self._processes = config, dataset, outputs, processes
+        self._split = dataset.split("train") if config.validation_held_out else dataset.training_images()
+        dataset.split("test")  # what is wrong with it shows before the hours of training, not after
+        self._history = HistoryKeeper()
+        self._listeners: tuple[Listener, ...] = (self._history, *listeners)
+        self._validation = Validation(config, dataset, self._listeners, processes)
+        backend = keras.backend.backend()
+        device = current_device(backend)
+        precision = chosen_precision(config.precision, backend, device)
+        # By the names that listeners are told and checkpoints keep.
+        self._setting = {"backend": backend, "device": device, "precision": precision, "processes": processes.count}
+        self._model = initial_model(config, precision)
+        self._metric = LastBatch(config.batch_size)
+        self._state = RunState(
+            outputs,
+            [self._history, self._validation],
+            determinants={**config.determinants, "data": self._split.fingerprint},
+            exactness=self._setting,
+            processes=processes,
         )
-    return optimizers[config.optimizer](learning_rate=rate)
+        self._start_step, self._seconds = 0, 0.0
 
+    def begin(self) -> None:
+        """Bring the model to where the run starts or goes on, and say so."""
+        data, precision = self._split.fingerprint, self._setting["precision"]
+        self._processes.require_same({**asdict(self._config), "data": data, "precision": precision})
+        self._start_step, notes = self._state.begin(self._model, self._config)
+        started = TrainingStarted(
+            config=self._config,
+            data=self._dataset.name,
+            train_images=len(self._split),
+            start_step=self._start_step,
+            layers=describe_layers(self._model),
+            notes=notes,
+            **self._setting,
+        )
+        self._tell(started)
 
-def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
-    """Return how many steps run between two looks from outside, at most 50.
+    def fit(self, should_stop: Callable[[], bool]) -> None:
+        """Train, unless there is no step left."""
+        config = self._config
+        stop = GracefulStop(lambda: self._processes.any(should_stop()))
+        if self._step == config.steps or self._validation.is_out_of_patience or stop.should_stop():
+            return
+        callbacks = [
+            FiniteLoss(),  # first: what is not finite is neither logged nor saved
+            ProbabilityLogger(self._metric, config.log_every, self._listeners),
+            self._validation,
+            Checkpointing(config.checkpoint_every, self._state.save),
+            stop,
+        ]
+        batches = training_batches(self._split, config, self._start_step, self._processes)
+        self._seconds = fit(self._model, config, batches, self._start_step, self._metric, callbacks)
 
-    Executions never cross a step that is logged, checkpointed or validated, wherever the run starts.
-    """
-    interval = math.gcd(config.log_every, config.checkpoint_every, config.validate_every)
-    aligned = math.gcd(interval or MAX_STEPS_PER_EXECUTION, start_step)
-    return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
+    def finish(self) -> TrainingResult:
+        """Measure and save the trained model, if the run has come to its end, and say so."""
+        step, trained, test = self._step, None, None
+        if self._processes.is_first and (step == self._config.steps or self._validation.is_out_of_patience):
+            weights, kept_step = _kept(self._model, step, self._validation)
+            trained, test = _measured(weights, kept_step, self._config, self._dataset)
+            if self._outputs is not None:
+                save_model(trained, self._outputs.model)
+        steps = step - self._start_step
+        result = TrainingResult(
+            model=trained,
+            step=step,
+            steps=self._config.steps,
+            kept_step=trained.metadata.step if trained else None,
+            history=self._history.history,
+            loss=loss_and_accuracy(*reversed(self._metric.kept()))[0] if steps else None,
+            test=test,
+            seconds=self._seconds,
+            steps_per_second=steps / self._seconds if steps else 0.0,
+        )
+        self._tell(result)
+        return result
 
+    @property
+    def _step(self) -> int:
+        return int(keras.ops.convert_to_numpy(self._model.optimizer.iterations.value))
 
-def initial_model(config: TrainConfig, precision: str) -> keras.Model:
-    """Build the network down to its logits, with its first weights and an optimizer, as step 0 finds it."""
-    dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype))
-    model.set_weights(initial_weights(model, config.seed))
-    model.optimizer = make_optimizer(config)
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def _fit(
-    model: keras.Model,
-    config: TrainConfig,
-    batches: Iterable[Any],
-    start_step: int,
-    metric: LastBatch,
-    callbacks: list[keras.callbacks.Callback],
-) -> float:
-    """Train from `start_step` on and return the seconds that took."""
-    backend = keras.backend.backend()
-    began = time.perf_counter()
-    model.compile(
-        optimizer=model.optimizer,
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
-        metrics=[metric],
-        # Keras runs one step an execution on PyTorch; XLA more than halves the rate of TensorFlow on a CPU.
-        steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
-        jit_compile=backend == "jax",
-    )
-    model.fit(batches, callbacks=callbacks, shuffle=False, verbose=0)
-    return time.perf_counter() - began
+    def _tell(self, event: TrainingEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
 
 
 def _kept(model: keras.Model, step: int, validation: Validation) -> tuple[list[np.ndarray], int]:
@@ -190,16 +159,19 @@ def _kept(model: keras.Model, step: int, validation: Validation) -> tuple[list[n
 
 
 def _measured(
-    weights: list[np.ndarray], step: int, config: TrainConfig, dataset: Dataset, backend: str
+    weights: list[np.ndarray], step: int, config: TrainConfig, dataset: Dataset
 ) -> tuple[TrainedModel, Evaluation]:
     """Return the trained network in float32 and how well it reads the test split."""
-    metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=installed_versions(backend))
+    versions = installed_versions(keras.backend.backend())
+    metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=versions)
     with alone():
         network = build_model(dropout=config.dropout, seed=config.seed)
         network.set_weights(weights)
         test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")
-    if not math.isfinite(test.loss):
-        raise MnistcnnError("the trained network's loss is NaN or infinite: start anew with --force and a lower rate")
+    if not (math.isfinite(test.loss) and are_usable(weights)):
+        raise MnistcnnError(
+            "the trained network's loss or weights are beyond use: start anew with --force and a lower rate"
+        )
     trained = TrainedModel(model=network, metadata=metadata)
     known = replace(metadata, accuracy=test.accuracy, calibration=_temperature(trained, config, dataset))
     return replace(trained, metadata=known), test
@@ -210,7 +182,7 @@ def _temperature(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -
 
     None where there are no such images: of few pictures, a tenth is none.
     """
-    if not (config.validation_held_out or config.validate_every):
+    if not config.validation_held_out:
         return config.calibration
     try:
         validation = dataset.split("validation")

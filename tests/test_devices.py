@@ -63,7 +63,7 @@ PLACEMENT = """
 from mnistcnn.runtime import start_keras
 start_keras("jax", "cpu:1")
 from mnistcnn.config import TrainConfig
-from mnistcnn.training import initial_model
+from mnistcnn.fitting import initial_model
 model = initial_model(TrainConfig(), "float32")
 print(sorted({str(variable.value.device) for variable in model.variables + model.optimizer.variables}))
 """

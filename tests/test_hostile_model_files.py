@@ -300,12 +300,16 @@ def user_block(members: Members, place: Place) -> Members:
     return members | {"model.weights.h5": bytes(512) + members["model.weights.h5"]}
 
 
-def not_finite(members: Members, place: Place) -> Members:
-    """Put one NaN among the weights."""
-    buffer = io.BytesIO(members["model.weights.h5"])
-    with h5py.File(buffer, "r+") as file:
-        file[ARRAY][0] = np.nan
-    return members | {"model.weights.h5": buffer.getvalue()}
+def weight(value: float) -> Attack:
+    """Put one such number among the weights."""
+
+    def change(members: Members, place: Place) -> Members:
+        buffer = io.BytesIO(members["model.weights.h5"])
+        with h5py.File(buffer, "r+") as file:
+            file[ARRAY][0] = value
+        return members | {"model.weights.h5": buffer.getvalue()}
+
+    return change
 
 
 # The zip file
@@ -445,7 +449,8 @@ ATTACKS: dict[str, tuple[Attack, str, str]] = {
     "user-block": (user_block, "they are no HDF5 file", ""),
     "not-hdf5": (json_text("model.weights.h5", b"x" * 100), "they are no HDF5 file", ""),
     "cut-off-hdf5": (json_text("model.weights.h5", b"\x89HDF\r\n\x1a\n"), "is malformed", ""),
-    "not-finite": (not_finite, "holds weights that are NaN or infinite", ""),
+    "not-a-number": (weight(np.nan), "holds weights that are NaN, infinite or huge", ""),
+    "huge-weight": (weight(-1e30), "holds weights that are NaN, infinite or huge", ""),
     "climbing-member": (added("../../mark"), STRANGE + "'../../mark'", ""),
     "absolute-member": (added("/tmp/mark"), STRANGE + "'/tmp/mark'", ""),
     "member-with-terminal-codes": (added("\x1b[2J" * 99), STRANGE + "'\\x1b[2J", ""),

@@ -14,9 +14,10 @@ from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
+from mnistcnn.fitting import make_optimizer, steps_per_execution
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import Outputs
-from mnistcnn.training import make_optimizer, steps_per_execution, train
+from mnistcnn.training import train
 
 DIGITS = load_dataset("digits")
 
@@ -54,7 +55,8 @@ from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.outputs import Outputs
 from mnistcnn.events import TrainingRecord
-from mnistcnn.training import initial_model, train
+from mnistcnn.fitting import initial_model
+from mnistcnn.training import train
 
 digits, records = load_dataset("digits"), []
 def config(steps):
@@ -324,7 +326,7 @@ def test_a_listener_that_fails_ends_the_run(tmp_path: Path) -> None:
 SAME_START = """
 import hashlib
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.training import initial_model
+from mnistcnn.fitting import initial_model
 model = initial_model(TrainConfig(seed=9), "float32")
 print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
 """
@@ -332,7 +334,7 @@ print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights()
 
 def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, backend: str) -> None:
     """Bit for bit those of this process's backend."""
-    from mnistcnn.training import initial_model
+    from mnistcnn.fitting import initial_model
 
     model = initial_model(TrainConfig(seed=9), "float32")
     expected = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()

@@ -14,9 +14,10 @@ from statistics import median
 
 from mnistcnn.config import OPTIMIZERS, TrainConfig
 from mnistcnn.datasets import load_dataset
+from mnistcnn.fitting import initial_model
 from mnistcnn.outputs import Outputs
 from mnistcnn.run_state import RunState
-from mnistcnn.training import initial_model, train
+from mnistcnn.training import train
 
 STEPS, TRIALS = 200, 9
 

@@ -65,7 +65,7 @@ def compiled_steps(dtype: str) -> Callable[[int], object]:
     """Return a function that takes so many steps on one constant batch, compiled."""
     import tensorflow as tf
 
-    from mnistcnn.training import initial_model
+    from mnistcnn.fitting import initial_model
 
     model = initial_model(TrainConfig(), dtype)
     random = np.random.RandomState(0)

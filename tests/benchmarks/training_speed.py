@@ -198,7 +198,7 @@ def bare_loop(data: Path, turns: Turns) -> None:
     import tensorflow as tf
 
     from mnistcnn.devices import chosen_precision
-    from mnistcnn.training import initial_model
+    from mnistcnn.fitting import initial_model
 
     model = initial_model(TrainConfig(), chosen_precision("auto", "tensorflow", "cpu"))
     images, labels = arrays(data)

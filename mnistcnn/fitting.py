@@ -1,0 +1,73 @@
+"""The network as training starts from it, its optimizer, and Keras's `fit` as it serves a run best."""
+
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+
+from mnistcnn.callbacks import LastBatch
+from mnistcnn.config import TrainConfig
+from mnistcnn.model import build_model, initial_weights, logits_model
+
+MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
+
+
+def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    """Return the optimizer that a configuration names, with its schedule.
+
+    With `warmup` the rate rises from 0 in a line, then falls to 0 as half a cosine (Loshchilov and Hutter, "SGDR:
+    Stochastic Gradient Descent with Warm Restarts", 2017).
+    """
+    optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.warmup is not None:
+        warmup_steps = round(config.warmup * config.steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, decay_steps=config.steps - warmup_steps, warmup_target=rate, warmup_steps=warmup_steps
+        )
+    return optimizers[config.optimizer](learning_rate=rate)
+
+
+def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
+    """Return how many steps run between two looks from outside, at most 50.
+
+    Executions never cross a step that is logged, checkpointed or validated, wherever the run starts.
+    """
+    interval = math.gcd(config.log_every, config.checkpoint_every, config.validate_every)
+    aligned = math.gcd(interval or MAX_STEPS_PER_EXECUTION, start_step)
+    return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
+
+
+def initial_model(config: TrainConfig, precision: str) -> keras.Model:
+    """Build the network down to its logits, with its first weights and an optimizer, as step 0 finds it."""
+    dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype))
+    model.set_weights(initial_weights(model, config.seed))
+    model.optimizer = make_optimizer(config)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def fit(
+    model: keras.Model,
+    config: TrainConfig,
+    batches: Iterable[Any],
+    start_step: int,
+    metric: LastBatch,
+    callbacks: list[keras.callbacks.Callback],
+) -> float:
+    """Train from `start_step` on and return the seconds that took."""
+    backend = keras.backend.backend()
+    began = time.perf_counter()
+    model.compile(
+        optimizer=model.optimizer,
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+        metrics=[metric],
+        # Keras runs one step an execution on PyTorch; XLA more than halves the rate of TensorFlow on a CPU.
+        steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
+        jit_compile=backend == "jax",
+    )
+    model.fit(batches, callbacks=callbacks, shuffle=False, verbose=0)
+    return time.perf_counter() - began
