@@ -88,7 +88,14 @@ def _hyperparameter(name: str, help_text: str) -> Any:
     return typer.Option(help=f"{help_text} ({shown})")
 
 
-Recipe = Annotated[str, typer.Option(metavar="|".join(RECIPES), help="Where the defaults below come from.")]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(RECIPES),
+        help="Where the defaults below come from. tutorial: as it was, 97 % of the test images right; fast: 99 % in a "
+        "33rd of its time; best: 99.7 % in its time, trained on distorted images.",
+    ),
+]
 Steps = Annotated[int | None, _hyperparameter("steps", "Batches to train on.")]
 BatchSize = Annotated[int | None, _hyperparameter("batch_size", "Images in a batch.")]
 LearningRate = Annotated[float | None, _hyperparameter("learning_rate", "The optimizer's rate.")]
