@@ -37,7 +37,11 @@ class CountView:
         console = console_on(sys.stderr)
         self._shown = console.is_terminal and not quiet
         self._progress = Progress(
-            description, BarColumn(), column, TimeRemainingColumn(), console=console, transient=True
+            *(description, BarColumn(), column, TimeRemainingColumn()),
+            console=console,
+            transient=True,
+            redirect_stdout=False,  # what is printed meanwhile goes where it is meant to
+            redirect_stderr=False,
         )
         self._task = self._progress.add_task("", total=total)
 

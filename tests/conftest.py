@@ -44,7 +44,10 @@ def mnist_path() -> str:
     return os.environ["MNISTCNN_DATA"]
 
 
-@pytest.fixture(params=BACKENDS)
+OTHER_BACKENDS = [pytest.param(name, marks=pytest.mark.slow) for name in BACKENDS[1:]]
+
+
+@pytest.fixture(params=["tensorflow", *OTHER_BACKENDS])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend that is installed."""
     name: str = request.param
@@ -53,7 +56,7 @@ def backend(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(params=[*BACKENDS, "openvino"])
+@pytest.fixture(params=["tensorflow", *OTHER_BACKENDS, pytest.param("openvino", marks=pytest.mark.slow)])
 def any_backend(request: pytest.FixtureRequest) -> str:
     """Each backend that is installed, those that only evaluate and predict among them."""
     name: str = request.param

@@ -29,7 +29,7 @@ VALUES = (
     ),
     *("torch", "gpu:99", "cpu", "localhost:1", ":", "m.keras", "nowhere/m.keras", "folder.keras", "log.jsonl", "p.png"),
     *("/dev/null", "/dev/full", "/dev/null/x", "/proc/self/mem", "-", "--", "--help", "$(reboot)", "%s%n", "{0}", "*"),
-    *("~", "ünïcödé ☃", "a\nb", "\x1b[31mred", "\u202egnp", os.fsdecode(b"\xff\xfe.keras"), "\ud800", "١.keras"),
+    *("~", "ünïcödé ☃", "a\nb", "\x1b[31mred", "\u202egnp", os.fsdecode(b"\xff\xfe.keras"), "١.keras"),
 )
 COMMANDS = ("train", "evaluate", "predict")
 
