@@ -1,8 +1,8 @@
-"""How far a network's probabilities can be believed: its temperature, and the answers that it is not sure of."""
+"""How far a network's answers can be believed: its temperature, their evidence, and which of them it is sure of."""
 
 import numpy as np
 
-from mnistcnn.measures import log_softmax
+from mnistcnn.measures import log_softmax, softmax
 
 LOW, HIGH = 0.05, 20.0  # between which the temperature is looked for
 ITERATIONS = 60  # of golden-section search: to 1e-12 of the interval
@@ -10,7 +10,9 @@ GOLDEN = (5**0.5 - 1) / 2
 
 # An answer below this calibrated probability is not sure.
 SURE_PROBABILITY = 0.8
-# So is one of a picture with as many other things of the digit's size: rather a page of text.
+# Nor is one with less evidence than all but this share of validation images have: rather a letter, or no writing.
+WEAK = 0.02
+# Nor one of a picture with as many other things of the digit's size: rather a page of text.
 MANY = 2
 
 
@@ -32,12 +34,25 @@ def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def calibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Return probabilities (N, 10) as they are once the network's logits are divided by a temperature: float64."""
-    logits = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float32).tiny))
-    return np.asarray(np.exp(log_softmax(logits / temperature)))
+def evidence(logits: np.ndarray) -> np.ndarray:
+    """Return how strongly logits (N, 10) speak for any digit at all: the logarithm (N,) of their exponentials' sum.
+
+    The negative of the energy in Liu et al., "Energy-based Out-of-distribution Detection", 2020.
+    """
+    largest = logits.max(axis=1)
+    return np.asarray(largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1)))
 
 
-def is_sure(probabilities: np.ndarray, temperature: float | None, others: int) -> bool:
-    """Tell whether the answer of probabilities (10,) is one to rely on; a model without a temperature counts as 1."""
-    return others < MANY and float(calibrated(probabilities[None], temperature or 1.0).max()) >= SURE_PROBABILITY
+def least_evidence(logits: np.ndarray) -> float:
+    """Return the evidence that all but a share of WEAK images have, of logits (N, 10) of images of digits."""
+    return float(np.quantile(evidence(logits), WEAK))
+
+
+def is_sure(logits: np.ndarray, temperature: float | None, least: float | None, others: int) -> bool:
+    """Tell whether the answer of logits (10,) is one to rely on.
+
+    It has a high calibrated probability, a temperature of None counting as 1; at least the `least` evidence, if that is
+    known; and few `others` in its picture.
+    """
+    probable = float(softmax(logits[None] / (temperature or 1.0)).max()) >= SURE_PROBABILITY
+    return probable and others < MANY and (least is None or float(evidence(logits[None])[0]) >= least)

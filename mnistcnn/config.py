@@ -43,7 +43,9 @@ class TrainConfig:
     label_smoothing: float = 0.0
     augmentation: bool = False
     validation_held_out: bool = True  # False trains on the validation split too, where nothing is validated on it
-    calibration: float | None = None  # the temperature where no validation split is held out to fit it on
+    # Where no validation split is held out to measure them on: the temperature, and the least evidence.
+    calibration: float | None = None
+    evidence: float | None = None
 
     def __post_init__(self) -> None:
         _require(1 <= self.steps <= MAX_STEPS, "--steps", f"a whole number from 1 to {MAX_STEPS:,}", self.steps)
@@ -96,7 +98,7 @@ class TrainConfig:
         With `patience` it matters at which steps the network is validated, but not how long the patience is: a longer
         one takes up a run where a shorter one ended it.
         """
-        free = {"log_every", "checkpoint_every", "precision", "patience", "calibration"}
+        free = {"log_every", "checkpoint_every", "precision", "patience", "calibration", "evidence"}
         if self.warmup is None:
             free.add("steps")  # a run at a constant rate can be extended; a schedule depends on its length
         if not self.patience:

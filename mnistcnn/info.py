@@ -76,4 +76,5 @@ def model_info(path: Path) -> ModelInfo:
         accuracy=metadata.accuracy,
         versions=metadata.versions,
         calibration=metadata.calibration,
+        evidence=metadata.evidence,
     )

@@ -47,6 +47,7 @@ def show_model(info: ModelInfo) -> None:
         "data": info.data,
         "accuracy": accuracy,
         "temperature": temperature,
+        "evidence": None if info.evidence is None else f"{info.evidence:.3f} at least",
         "made with": _versions(info.versions) or None,
     }
     for name, value in rows.items():

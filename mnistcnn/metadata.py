@@ -17,7 +17,8 @@ class ModelMetadata:
 
     ``step`` counts the training steps, ``data`` says what was trained on, ``accuracy`` is on its test split,
     in [0, 1], and ``versions`` are those of mnistcnn, python, keras and the backend. ``calibration`` is the
-    temperature that the logits are divided by, in [0.01, 100]. Raises ValueError for other values.
+    temperature that the logits are divided by, in [0.01, 100], and ``evidence`` the least, in [-1000, 1000], that an
+    answer to rely on has (see `calibration`). Raises ValueError for other values.
     """
 
     schema: int = _SCHEMA
@@ -27,6 +28,7 @@ class ModelMetadata:
     accuracy: float | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     calibration: float | None = None
+    evidence: float | None = None
 
     def __post_init__(self) -> None:
         checks = {
@@ -39,6 +41,7 @@ class ModelMetadata:
             and len(self.versions) <= _MAX_VERSIONS
             and all(isinstance(text, str) for pair in self.versions.items() for text in pair),
             "calibration": _is_number(self.calibration, 0.01, 100),
+            "evidence": _is_number(self.evidence, -1000, 1000),
         }
         for field, good in checks.items():
             if not good:

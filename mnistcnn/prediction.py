@@ -10,6 +10,9 @@ import numpy as np
 
 from mnistcnn.calibration import is_sure
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.measures import softmax
+from mnistcnn.metadata import ModelMetadata
+from mnistcnn.model import logits_model
 from mnistcnn.model_file import TrainedModel
 from mnistcnn.pictures import Digits, Invert, Picture, PreparedDigit, model_inputs, read_digits
 from mnistcnn.results import Prediction
@@ -43,6 +46,7 @@ def predict_numbers(
     One batch of pictures is decoded while the network reads the one before it, and no more are held.
     """
     remaining = iter(pictures)
+    network = logits_model(trained.model)
 
     def prepared(batch: Sequence[Picture]) -> list[PreparedPicture]:
         return [_prepared(picture, invert, digits) for picture in batch]
@@ -51,7 +55,7 @@ def predict_numbers(
         pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
         while batch := pending.result():
             pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
-            yield from _read(trained, batch)
+            yield from _read(network, trained.metadata, batch)
 
 
 def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:
@@ -61,22 +65,24 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
         return PreparedPicture(picture, error=str(error))
 
 
-def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
+def _read(
+    network: keras.Model, metadata: ModelMetadata, batch: Sequence[PreparedPicture]
+) -> Iterator[tuple[Prediction, ...]]:
     images = [digit.image for prepared in batch for digit in prepared.digits]
-    outputs = iter(_probabilities(trained, images))
+    logits = iter(_logits(network, images))
     for prepared in batch:
         picture = prepared.picture
         if prepared.error is not None:
             yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
         else:
-            yield tuple(_prediction(trained, picture, digit, next(outputs)) for digit in prepared.digits)
+            yield tuple(_prediction(metadata, picture, digit, next(logits)) for digit in prepared.digits)
 
 
-def _prediction(trained: TrainedModel, picture: Picture, digit: PreparedDigit, probabilities: np.ndarray) -> Prediction:
+def _prediction(metadata: ModelMetadata, picture: Picture, digit: PreparedDigit, logits: np.ndarray) -> Prediction:
     return Prediction(
         file=picture.name,
-        probabilities=tuple(probabilities.tolist()),
-        sure=is_sure(probabilities, trained.metadata.calibration, digit.others),
+        probabilities=tuple(softmax(logits[None])[0].astype(np.float32).tolist()),
+        sure=is_sure(logits, metadata.calibration, metadata.evidence, digit.others),
         box=digit.box,
         image=digit.image,
         thumbnail=digit.thumbnail,
@@ -84,8 +90,8 @@ def _prediction(trained: TrainedModel, picture: Picture, digit: PreparedDigit, p
     )
 
 
-def _probabilities(trained: TrainedModel, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the network's probabilities (N, 10) float32 of images (28, 28) uint8, at most BATCH_SIZE at once."""
+def _logits(network: keras.Model, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the network's logits (N, 10) float32 of images (28, 28) uint8, at most BATCH_SIZE at once."""
     batches = [images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE)]
-    outputs = [trained.model(model_inputs(np.stack(batch)), training=False) for batch in batches]
+    outputs = [network(model_inputs(np.stack(batch)), training=False) for batch in batches]
     return np.concatenate([np.empty((0, 10), np.float32), *map(keras.ops.convert_to_numpy, outputs)])

@@ -216,6 +216,7 @@ class ModelInfo:
     accuracy: float | None  # on the test split of that data, in [0, 1]
     versions: Mapping[str, str]  # it was made with
     calibration: float | None  # the temperature its logits are divided by
+    evidence: float | None  # the least of an answer to rely on
 
     @property
     def parameters(self) -> int:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from mnistcnn.batches import training_batches
-from mnistcnn.calibration import fitted_temperature
+from mnistcnn.calibration import fitted_temperature, least_evidence
 from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
@@ -173,20 +173,22 @@ def _measured(
             "the trained network's loss or weights are beyond use: start anew with --force and a lower rate"
         )
     trained = TrainedModel(model=network, metadata=metadata)
-    known = replace(metadata, accuracy=test.accuracy, calibration=_temperature(trained, config, dataset))
+    temperature, least = _calibration(trained, config, dataset)
+    known = replace(metadata, accuracy=test.accuracy, calibration=temperature, evidence=least)
     return replace(trained, metadata=known), test
 
 
-def _temperature(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -> float | None:
-    """Return the temperature fitted on the validation split, or the recipe's where that was trained on.
+def _calibration(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -> tuple[float | None, float | None]:
+    """Return the temperature and the least evidence on the validation split, or the recipe's where it is trained on.
 
     None where there are no such images: of few pictures, a tenth is none.
     """
     if not config.validation_held_out:
-        return config.calibration
+        return config.calibration, config.evidence
     try:
         validation = dataset.split("validation")
     except MnistcnnError:
-        return None
+        return None, None
     validation = validation[validation.has_ink]
-    return fitted_temperature(predicted_logits(trained, validation.images), validation.labels)
+    logits = predicted_logits(trained, validation.images)
+    return fitted_temperature(logits, validation.labels), least_evidence(logits)

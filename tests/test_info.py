@@ -54,7 +54,7 @@ def test_a_model_file_is_told_of(mnistcnn: Run, tmp_path: Path) -> None:
     assert ["conv1", "Conv2D", *["28", "×", "28", "×", "32"], "832"] in words
     assert ["dense", "Dense", "1024", "3,212,288"] in words
     assert ["parameters", "3,274,634"] in words
-    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[-6:])
+    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[-7:])
     assert (rows["recipe"], rows["step"], rows["data"]) == ("tutorial", "2", "digits")
     assert re.fullmatch(r"\d+\.\d\d % on the test split", rows["accuracy"])
     assert re.match(rf"with +mnistcnn {__version__}, python 3.*, keras 3.*, tensorflow 2", rows["made"])

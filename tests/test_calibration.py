@@ -1,0 +1,51 @@
+"""How far answers can be believed: the temperature, the evidence, and which answers are sure."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.special import softmax as scipy_softmax
+
+from mnistcnn.calibration import MANY, evidence, fitted_temperature, is_sure, least_evidence
+
+
+def drawn_labels(logits: np.ndarray) -> np.ndarray:
+    """Labels (N,) drawn with the probabilities that logits (N, 10) stand for."""
+    random = np.random.RandomState(1)
+    return np.array([random.choice(10, p=row) for row in scipy_softmax(logits, axis=1)])
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_what_logits_were_multiplied_by(factor: float) -> None:
+    """Labels drawn from a network's own probabilities need a temperature of 1; multiplied logits need the factor."""
+    logits = np.random.RandomState(0).normal(0, 2, (20_000, 10))
+    assert fitted_temperature(factor * logits, drawn_labels(logits)) == pytest.approx(factor, rel=0.05)
+
+
+def test_evidence_is_the_logarithm_of_the_exponentials_sum() -> None:
+    """As SciPy has it, also where the exponentials themselves would overflow."""
+    logits = np.random.RandomState(0).normal(0, 300, (50, 10))
+    np.testing.assert_allclose(evidence(logits), logsumexp(logits, axis=1), rtol=1e-12)
+
+
+def test_two_of_a_hundred_images_have_less_than_the_least_evidence() -> None:
+    """Of a thousand different ones it lies between the twentieth and the one after it."""
+    logits = np.random.RandomState(0).normal(0, 2, (1_000, 10))
+    assert (evidence(logits) < least_evidence(logits)).sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("logits", "temperature", "least", "others", "sure"),
+    [
+        ([5.0] + 9 * [0.0], None, None, 0, True),
+        ([5.0] + 9 * [0.0], 1.0, 5.0, 0, True),
+        ([5.0] + 9 * [0.0], 1.0, 5.1, 0, False),  # its evidence is log(e⁵ + 9) = 5.06
+        ([5.0] + 9 * [0.0], 2.0, None, 0, False),  # a probability of 0.58
+        ([5.0] + 9 * [0.0], None, None, MANY, False),
+        ([5.0, 5.0] + 8 * [0.0], None, None, 0, False),
+    ],
+)
+def test_an_answer_is_sure_that_is_probable_strong_and_alone(
+    logits: list[float], temperature: float | None, least: float | None, others: int, sure: bool
+) -> None:
+    """Each of the three conditions alone makes it unsure; what a model's file does not say is not asked."""
+    assert is_sure(np.array(logits), temperature, least, others) is sure
