@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import SharedError
 from mnistcnn.evaluation import loss_and_accuracy
 from mnistcnn.events import Listener, TrainingProgress, TrainingRecord
 from mnistcnn.measures import softmax
@@ -82,13 +82,13 @@ class FiniteLoss(StepCallback):
 
 
 def require_finite(model: keras.Model, good_step: int, step: int) -> None:
-    """Raise MnistcnnError where a weight is NaN or infinite at `step`; at `good_step` none was."""
+    """Raise SharedError where a weight is NaN or infinite at `step`; at `good_step` none was."""
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise _diverged(good_step, step)
 
 
-def _diverged(good_step: int, step: int) -> MnistcnnError:
-    return MnistcnnError(
+def _diverged(good_step: int, step: int) -> SharedError:
+    return SharedError(
         f"the loss became NaN or infinite within steps {good_step + 1:,} to {step:,}; what was saved before stands: "
         "start anew with --force and a lower --learning-rate"
     )
@@ -136,7 +136,7 @@ class ProbabilityLogger(StepCallback):
 class Checkpointing(StepCallback):
     """Calls `save` with the model and its step every `every` steps (0: only then), and when training ends.
 
-    Raises MnistcnnError instead where a weight is not finite: the checkpoints before stand.
+    Raises SharedError instead where a weight is not finite: the checkpoints before stand.
     It saves at the end of the only epoch, not of training: by then weight averaging has overwritten the weights.
     """
 

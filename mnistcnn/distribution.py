@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnistcnn.devices import parse_device
-from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.errors import MnistcnnError, SharedError, UsageError
 
 GONE = (
     "another process of this run has ended or cannot be reached: start all of them again with --resume, "
@@ -98,15 +98,30 @@ class Processes:
         return json.loads(self.bytes_of_first(data))
 
     def require_same(self, settings: dict[str, Any]) -> None:
-        """Raise MnistcnnError in a process whose settings, of what JSON knows, are not those of the first."""
-        first = self.of_first(lambda: settings)
-        ours = json.loads(json.dumps(settings))
-        for name, value in first.items():
-            if ours[name] != value:
-                raise MnistcnnError(
-                    f"process {self.index} has {name} {ours[name]}, and process 0 has {value}: "
+        """Raise SharedError in every process where settings, of what JSON knows, are not the same in all of them."""
+        first, *others = self._of_all(settings)
+        for index, theirs in enumerate(others, start=1):
+            if different := [name for name, value in first.items() if theirs.get(name) != value]:
+                raise SharedError(
+                    f"process {index} has {_listed(theirs, different)}, and process 0 has {_listed(first, different)}: "
                     "start all of them with the same options and the same data"
                 )
+
+    def _of_all(self, value: Any) -> list[Any]:
+        """Return the value, of what JSON knows, that each process gave; all of them have to ask."""
+        if self.count == 1:
+            return [value]
+        import numpy as np
+        from jax.experimental.multihost_utils import process_allgather
+
+        data = np.frombuffer(json.dumps(value).encode(), np.uint8)
+        sizes = process_allgather(np.array(len(data)))
+        rows = process_allgather(np.pad(data, (0, sizes.max() - len(data))))
+        return [json.loads(bytes(row[:size])) for row, size in zip(rows, sizes, strict=True)]
+
+
+def _listed(settings: dict[str, Any], names: list[str]) -> str:
+    return ", ".join(f"{name} {settings.get(name)}" for name in names)
 
 
 ALONE = Processes()
@@ -134,7 +149,6 @@ def joined(processes: Processes, device: str | None, batch_size: int) -> Iterato
     if processes.count == 1:
         yield
         return
-    import jax
     import keras
 
     if keras.backend.backend() != "jax":
@@ -144,6 +158,7 @@ def joined(processes: Processes, device: str | None, batch_size: int) -> Iterato
     try:
         with _quiet_stdout():  # where Gloo tells of its connections
             keras.distribution.initialize(processes.coordinator, processes.count, processes.index)
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX took it for itself
         devices = keras.distribution.list_devices(kind)
         if batch_size % len(devices):
             raise UsageError(
@@ -152,9 +167,11 @@ def joined(processes: Processes, device: str | None, batch_size: int) -> Iterato
         parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
         keras.distribution.set_distribution(parallel)
         yield
+    except SharedError:
+        raise
     except BaseException as error:
-        # Its orderly end waits for all the others, which in turn may be waiting for this process.
-        atexit.unregister(jax.distributed.shutdown)
+        # JAX's end, where it waits for all the others, would come next; they may be waiting for this process.
+        atexit.register(_leave, getattr(error, "exit_status", 1))
         if isinstance(error, (RuntimeError, ValueError)) and any(word in str(error) for word in NETWORK_WORDS):
             raise MnistcnnError(GONE) from error
         raise
@@ -213,6 +230,15 @@ def _prepare(processes: Processes, kind: str | None) -> None:
     if kind == "cpu":
         jax.config.update("jax_platforms", "cpu")
     ctypes.CDLL(None).signal(signal.SIGABRT, _END)
+
+
+def _leave(status: int) -> None:
+    """End now, with what was written so far."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
 
 
 def _end(number: int) -> None:

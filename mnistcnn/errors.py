@@ -10,6 +10,10 @@ class MnistcnnError(Exception):
     exit_status = 1
 
 
+class SharedError(MnistcnnError):
+    """What every process of a run finds in the same step, so that all of them can end in order."""
+
+
 class UsageError(MnistcnnError):
     """A value that is wrong by itself, whatever the world looks like: steps of 0, an unknown backend."""
 

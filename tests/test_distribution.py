@@ -21,7 +21,6 @@ from mnistcnn.model_file import load_model
 
 PATIENCE = 240  # seconds until a run that does not end fails the test
 WITHIN = 120  # seconds in which the others end when a process dies
-waits_for_ever = pytest.mark.xfail(run=False, reason="a known defect: the processes wait for each other without end")
 needs_jax = pytest.mark.usefixtures("jax")
 
 
@@ -216,24 +215,23 @@ def test_when_a_process_dies_the_others_end_and_the_run_can_go_on(
 
 @needs_jax
 @pytest.mark.slow
-@waits_for_ever
-def test_a_signal_to_one_process_stops_all_in_order(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_signal_to_one_process_stops_all_in_order(tmp_path: Path, environment: dict[str, str], asked: int) -> None:
     """Whichever gets it: all finish the same step, and process 0 saves the checkpoint."""
     options = ("--steps", "5000", "--log-every", "5", "--checkpoint-every", "0", "--batch-size", "20")
     team = Team(tmp_path, environment, 2, *options)
     team.until_logged(5)
-    team.processes[1].send_signal(signal.SIGTERM)
-    first, second = team.end()
-    assert second.status == 143, second.stderr
-    assert first.status == 0, first.stderr
+    team.processes[asked].send_signal(signal.SIGTERM)
+    ended = team.end()
+    assert (ended[asked].status, ended[1 - asked].status) == (143, 0), ended
+    assert (ended[1].stdout, ended[1].stderr) == ("", "")
     step = logged_records(tmp_path)[-1]["step"]
-    assert f"stopped at step {step:,} of 5,000; go on with: " in first.stderr
+    assert f"stopped at step {step:,} of 5,000; go on with: " in ended[0].stderr
     assert (tmp_path / "run.keras.checkpoint" / f"step-{step:09d}.npz").exists()
 
 
 @needs_jax
 @pytest.mark.slow
-@waits_for_ever
 def test_processes_that_were_started_differently_are_refused(tmp_path: Path, environment: dict[str, str]) -> None:
     """Other options in one of them end the run before its first step; the message names the option."""
     variables = environment | {"KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}
@@ -253,10 +251,34 @@ def test_processes_that_were_started_differently_are_refused(tmp_path: Path, env
     ]
     errors = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     assert [process.returncode for process in processes] == [1, 1], errors
-    assert errors[1].splitlines()[-1] == (
-        "error: process 1 has seed 1, and process 0 has seed 0: "
-        "start all of them with the same options and the same data"
-    )
+    for error in errors:
+        assert error.splitlines()[-1] == (
+            "error: process 1 has seed 1, and process 0 has seed 0: "
+            "start all of them with the same options and the same data"
+        )
+
+
+@needs_jax
+@pytest.mark.slow
+def test_what_one_process_alone_cannot_do_ends_all(tmp_path: Path, environment: dict[str, str], mnistcnn: Run) -> None:
+    """A checkpoint that process 0 may not resume: it says why, and the other one that it is alone."""
+    options = ("--steps", "5", "--log-every", "5", "--batch-size", "20")
+    begun = mnistcnn("train", "-m", "run.keras", "--data", "digits", "--backend", "jax", *options)
+    assert begun.returncode == 0, begun.stderr
+    first, second = Team(tmp_path, environment, 2, *options, "--resume", "--seed", "1").end()
+    assert (first.status, second.status) == (1, 1), second.stderr
+    assert first.stderr.startswith("error: run.keras.checkpoint is of another run: seed was 0 and is now 1")
+    assert second.stderr.splitlines()[-1].startswith("error: another process of this run has ended")
+
+
+@needs_jax
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_ends_all(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Every process finds it in the same step and says so."""
+    options = ("--steps", "20", "--log-every", "5", "--batch-size", "20", "--learning-rate", "1e30")
+    for ended in Team(tmp_path, environment, 2, *options).end():
+        assert ended.status == 1
+        assert ended.stderr.splitlines()[-1].startswith("error: the loss became NaN or infinite within steps 1 to 5;")
 
 
 @needs_jax
