@@ -69,11 +69,11 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     with _quiet_stderr():
         if device is not None:
             os.environ.update(use_device(backend, device))
-        if to_train:  # whatever the backend, TensorFlow feeds it
-            importlib.import_module("tensorflow")  # what it writes while it loads is not for people
-
-            if backend != "tensorflow":
-                keep_tensorflow_on_cpu()
+        # It feeds training on every backend, and Keras loads it to describe a network. What it writes while it loads
+        # is not for people.
+        importlib.import_module("tensorflow")
+        if to_train and backend != "tensorflow":
+            keep_tensorflow_on_cpu()
         import keras
 
     if keras.backend.backend() != backend:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BACKENDS, Run
+from PIL import Image
 
 INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
 PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
@@ -114,3 +115,23 @@ def test_every_backend_answers_alike(mnistcnn: Run, mnist_path: str, tmp_path: P
     for first, second, difference, classes in rows:
         assert float(difference) <= 1e-5, (first, second)
         assert classes == "0", (first, second)
+
+
+@pytest.mark.slow
+def test_nothing_but_our_own_lines_reaches_stderr(
+    mnistcnn: Run, environment: dict[str, str], tmp_path: Path, trained: Path, any_backend: str
+) -> None:
+    """No library's banner or warning, however loud it is by default: these commands have nothing to say there."""
+    picture = Image.new("L", (28, 28))
+    picture.paste(255, (12, 4, 16, 24))
+    picture.save(tmp_path / "one.png")
+    loud = {name: value for name, value in environment.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    commands = [
+        ["evaluate", "-m", str(trained), "--data", "digits"],
+        ["predict", "-m", str(trained), "one.png"],
+    ]
+    if any_backend in BACKENDS:
+        commands.append(["train", "--data", "digits", "--steps", "4", "--log-every", "2", "--batch-size", "4", "-q"])
+    for command in commands:
+        done = mnistcnn(*command, "--backend", any_backend, env=loud)
+        assert (done.returncode, done.stderr) == (0, ""), command
