@@ -20,18 +20,21 @@ def main() -> None:
         prog="tests/benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = ("training", "start-up", "bulk")
-    parser.add_argument("benchmarks", nargs="*", choices=names, default=names)
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help=f"{', '.join(names)}; by default all")
     parser.add_argument("--data", type=Path, required=True, help="a folder of MNIST's IDX files")
     parser.add_argument("--model", type=Path, default=Path("mnistcnn.keras"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", type=Path, metavar="README.md")
     options = parser.parse_args()
+    if unknown := set(options.benchmarks) - set(names):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}: name {', '.join(names)}")
+    wanted = options.benchmarks or names
     rows = []
-    if "training" in options.benchmarks:
+    if "training" in wanted:
         rows += training_speed.measure(options.data, options.rounds)
-    if "start-up" in options.benchmarks:
+    if "start-up" in wanted:
         rows += processes_speed.start_up(options.model, options.data, options.rounds)
-    if "bulk" in options.benchmarks:
+    if "bulk" in wanted:
         rows += processes_speed.bulk(options.model, options.data, options.rounds)
     found = f"{setting()} {options.rounds} rounds in turns.\n\n{table(rows)}"
     print(found)
