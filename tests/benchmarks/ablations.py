@@ -1,0 +1,62 @@
+"""What each part of the recipe `best` brings: trained without the validation images, and measured on them.
+
+python tests/benchmarks/ablations.py --data FOLDER [VARIANT...] [--steps N] [--seed N]
+
+The test set is never opened: the validation split stands in its place.
+"""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from table import setting
+
+from mnistcnn.config import RECIPES
+from mnistcnn.datasets import load_dataset
+from mnistcnn.runtime import start_keras
+
+# By name: what of the recipe is other, and what of the constants of `augmentation`.
+VARIANTS: Mapping[str, tuple[dict[str, Any], dict[str, float]]] = {
+    "best": ({}, {}),
+    "no augmentation": ({"augmentation": False}, {}),
+    "no elastic distortion, scale 0.1": ({}, {"ELASTIC": 0.0, "SCALE": 0.1}),
+    "no elastic distortion": ({}, {"ELASTIC": 0.0}),
+    "no label smoothing": ({"label_smoothing": 0.0}, {}),
+    "label smoothing 0.1": ({"label_smoothing": 0.1}, {}),
+    "dropout 0.5": ({"dropout": 0.5}, {}),
+    "learning rate 0.001": ({"learning_rate": 0.001}, {}),
+}
+
+
+def main() -> None:
+    """Train the variants named on the command line and print a row for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=f"{', '.join(VARIANTS)}; by default all")
+    parser.add_argument("--data", required=True, help="as for mnistcnn train")
+    parser.add_argument("--steps", type=int, default=RECIPES["best"].steps)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    start_keras("tensorflow", to_train=True)
+    from mnistcnn import augmentation
+    from mnistcnn.training import train
+
+    source = load_dataset(options.data)
+    dataset = replace(source, readers={**source.readers, "test": lambda: source.split("validation")})
+    print(f"{setting()} {options.steps:,} steps, seed {options.seed}.\n")
+    print("| variant | validation loss | validation accuracy | seconds |")
+    print("|---|---|---|---|")
+    for name in options.variants or VARIANTS:
+        changes, constants = VARIANTS[name]
+        recipe = replace(RECIPES["best"], steps=options.steps, seed=options.seed, validation_held_out=True, **changes)
+        usual = {constant: getattr(augmentation, constant) for constant in constants}
+        vars(augmentation).update(constants)
+        result = train(recipe, dataset)
+        vars(augmentation).update(usual)
+        assert result.test is not None
+        measured = f"{result.test.loss:.5f} | {100 * result.test.accuracy:.2f} %"
+        print(f"| {name} | {measured} | {result.seconds:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
