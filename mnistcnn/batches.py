@@ -12,6 +12,7 @@ from mnistcnn.datasets import CLASSES, Split
 from mnistcnn.distribution import ALONE, Processes
 from mnistcnn.pictures import model_inputs
 
+PREFETCHED_BATCHES = 16  # ready before they are asked for: 5 MB of them by default
 STEPS_PER_BLOCK = 100  # positions handed from Python to the pipeline at once
 
 
@@ -65,6 +66,8 @@ def training_batches(
             inputs = augment(inputs, config.seed, step, batch_size=batch_size, rows=rows)
         return inputs, tf.one_hot(tf.gather(labels, positions), CLASSES)
 
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread sleeps ever longer, and a run would wait at its end until it wakes
     signature = tf.TensorSpec((None, rows.stop - rows.start), tf.int64)
     return (
         tf.data.Dataset.from_generator(blocks, output_signature=signature)
@@ -72,5 +75,6 @@ def training_batches(
         .apply(tf.data.experimental.assert_cardinality(config.steps - start_step))
         .enumerate(start=start_step)
         .map(batch, num_parallel_calls=1, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(PREFETCHED_BATCHES)
+        .with_options(options)
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mnistcnn.batches import batch_positions, epoch_permutation, training_batches
 from mnistcnn.config import TrainConfig
-from mnistcnn.datasets import Split
+from mnistcnn.datasets import Split, load_dataset
 
 
 def split_of(size: int) -> Split:
@@ -50,3 +50,10 @@ def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
         assert inputs.dtype == labels.dtype == np.float32
         assert np.array_equal(inputs[:, 0, 0, 0], (expected / 255).astype(np.float32))
         assert np.array_equal(labels, np.eye(10, dtype=np.float32)[expected % 10])
+
+
+def test_the_pipeline_tunes_nothing() -> None:
+    """TensorFlow's thread that tunes pipelines sleeps for up to a minute, and ending a run would wait for it."""
+    dataset = load_dataset("digits")
+    batches = training_batches(dataset.split("train"), TrainConfig(steps=2, batch_size=10))
+    assert batches.options().autotune.enabled is False
