@@ -76,6 +76,8 @@ class _Run:
         precision = chosen_precision(config.precision, backend, device)
         # By the names that listeners are told and checkpoints keep.
         self._setting = {"backend": backend, "device": device, "precision": precision, "processes": processes.count}
+        # Before anything is computed: Keras would find other weights elsewhere, and say less.
+        processes.require_same({**asdict(config), "data": self._split.fingerprint, "precision": precision})
         self._model = initial_model(config, precision)
         self._metric = LastBatch(config.batch_size)
         self._state = RunState(
@@ -89,8 +91,6 @@ class _Run:
 
     def begin(self) -> None:
         """Bring the model to where the run starts or goes on, and say so."""
-        data, precision = self._split.fingerprint, self._setting["precision"]
-        self._processes.require_same({**asdict(self._config), "data": data, "precision": precision})
         self._start_step, notes = self._state.begin(self._model, self._config)
         started = TrainingStarted(
             config=self._config,
