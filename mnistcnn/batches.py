@@ -9,8 +9,8 @@ import tensorflow.experimental.numpy as tnp
 from mnistcnn.augmentation import augment
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import CLASSES, Split
-from mnistcnn.distribution import ALONE, Processes
 from mnistcnn.pictures import model_inputs
+from mnistcnn.processes import ALONE, Processes
 
 PREFETCHED_BATCHES = 16  # ready before they are asked for: 5 MB of them by default
 STEPS_PER_BLOCK = 100  # positions handed from Python to the pipeline at once

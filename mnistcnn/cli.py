@@ -108,8 +108,8 @@ def train(
     status = 0
     with error_door():
         from mnistcnn import commands
-        from mnistcnn.distribution import team_of
         from mnistcnn.outputs import Outputs
+        from mnistcnn.processes import team_of
 
         config = config_from_recipe(recipe, **changes)
         outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)

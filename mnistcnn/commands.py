@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from mnistcnn import evaluation_report, info_report, live_view, prediction_report, report
 from mnistcnn.config import TrainConfig
-from mnistcnn.distribution import Processes, joined
+from mnistcnn.distribution import joined
 from mnistcnn.events import Listener, TrainingResult
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.options import Digits, Format, Invert
 from mnistcnn.outputs import Outputs, claimed_outputs, require_plot_path
+from mnistcnn.processes import Processes
 from mnistcnn.runtime import StopRequest, command_line, start_keras, stop_on_signals
 
 if TYPE_CHECKING:

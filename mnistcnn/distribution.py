@@ -1,142 +1,25 @@
 """One training run on several processes, of one machine or more: JAX, through Keras's distribution API.
 
-Each process trains on its own rows of every batch; the gradients are averaged, so that the weights are the same
-everywhere after every step. Whatever else the processes have to agree on, the first of them says.
+Joining the processes, and ending when one of them does. What they agree on while they train is in `processes`.
 """
 
 import atexit
 import ctypes
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 from mnistcnn.devices import parse_device
 from mnistcnn.errors import MnistcnnError, SharedError, UsageError
+from mnistcnn.processes import Processes
 
 GONE = (
     "another process of this run has ended or cannot be reached: start all of them again with --resume, "
     "to go on from the last checkpoint"
 )
 NETWORK_WORDS = ("Gloo", "NCCL", "connection", "Connection", "DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED", "heartbeat")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Processes:
-    """How many processes train together, which of them this is, and the HOST:PORT where they find each other.
-
-    Raises UsageError for values that do not fit together.
-    """
-
-    count: int = 1
-    index: int = 0
-    coordinator: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UsageError(f"--processes must be a whole number from 1 on; received {self.count}")
-        if not 0 <= self.index < self.count:
-            raise UsageError(
-                f"--process-id must be a whole number from 0 to {self.count - 1}, below --processes; "
-                f"received {self.index}"
-            )
-        if self.count > 1 and self._host_and_port() is None:
-            raise UsageError(
-                f"--coordinator must be HOST:PORT, where process 0 is reached by all; received {self.coordinator!r}"
-            )
-        if self.count == 1 and self.coordinator is not None:
-            raise UsageError("--coordinator is for several processes: say with --processes how many there are")
-
-    def _host_and_port(self) -> tuple[str, int] | None:
-        host, _, port = (self.coordinator or "").rpartition(":")
-        return (host, int(port)) if host and port.isdecimal() and 0 < int(port) < 1 << 16 else None
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process logs, checkpoints and saves."""
-        return self.index == 0
-
-    def rows(self, batch_size: int) -> slice:
-        """Return the rows of each batch that this process trains on. Raises UsageError where they cannot be equal."""
-        share, rest = divmod(batch_size, self.count)
-        if rest:
-            raise UsageError(
-                f"--batch-size must be a multiple of --processes, which is {self.count}; received {batch_size}"
-            )
-        return slice(self.index * share, (self.index + 1) * share)
-
-    def any(self, flag: bool) -> bool:
-        """Tell whether a flag is set in any process; all of them have to ask."""
-        if self.count == 1:
-            return flag
-        import numpy as np
-        from jax.experimental import multihost_utils
-
-        return bool(multihost_utils.process_allgather(np.array(flag)).any())
-
-    def bytes_of_first(self, data: bytes) -> bytes:
-        """Return what the first process gave; all of them have to ask."""
-        if self.count == 1:
-            return data
-        import numpy as np
-        from jax.experimental.multihost_utils import broadcast_one_to_all
-
-        length = int(broadcast_one_to_all(np.array(len(data))))
-        given = np.frombuffer(data, np.uint8) if self.is_first else np.zeros(length, np.uint8)
-        return bytes(broadcast_one_to_all(given).astype(np.uint8).data)
-
-    def of_first(self, compute: Callable[[], Any]) -> Any:
-        """Let the first process alone compute a plain value, of what JSON knows, and return it in all of them."""
-        if self.count == 1:
-            return compute()
-        with alone():
-            data = json.dumps(compute()).encode() if self.is_first else b""
-        return json.loads(self.bytes_of_first(data))
-
-    def require_same(self, settings: dict[str, Any]) -> None:
-        """Raise SharedError in every process where settings, of what JSON knows, are not the same in all of them."""
-        first, *others = self._of_all(settings)
-        for index, theirs in enumerate(others, start=1):
-            if different := [name for name, value in first.items() if theirs.get(name) != value]:
-                raise SharedError(
-                    f"process {index} has {_listed(theirs, different)}, and process 0 has {_listed(first, different)}: "
-                    "start all of them with the same options and the same data"
-                )
-
-    def _of_all(self, value: Any) -> list[Any]:
-        """Return the value, of what JSON knows, that each process gave; all of them have to ask."""
-        if self.count == 1:
-            return [value]
-        import numpy as np
-        from jax.experimental.multihost_utils import process_allgather
-
-        data = np.frombuffer(json.dumps(value).encode(), np.uint8)
-        sizes = process_allgather(np.array(len(data)))
-        rows = process_allgather(np.pad(data, (0, sizes.max() - len(data))))
-        return [json.loads(bytes(row[:size])) for row, size in zip(rows, sizes, strict=True)]
-
-
-def _listed(settings: dict[str, Any], names: list[str]) -> str:
-    return ", ".join(f"{name} {settings.get(name)}" for name in names)
-
-
-ALONE = Processes()
-
-
-def team_of(count: int | None, index: int, addresses: str | None) -> Processes:
-    """Return the processes that options, or Keras's own variables, describe.
-
-    `addresses` are separated by commas, one for each process, or that of process 0 alone. Raises UsageError.
-    """
-    given = [address.strip() for address in (addresses or "").split(",") if address.strip()]
-    if count is not None and len(given) > 1 and len(given) != count:
-        raise UsageError(f"--coordinator lists {len(given)} addresses for {count} processes: give one, or one for each")
-    count = count if count is not None else max(1, len(given) if len(given) > 1 else 1)
-    return Processes(count=count, index=index, coordinator=given[0] if given else None)
 
 
 @contextmanager
@@ -175,22 +58,6 @@ def joined(processes: Processes, device: str | None, batch_size: int) -> Iterato
         if isinstance(error, (RuntimeError, ValueError)) and any(word in str(error) for word in NETWORK_WORDS):
             raise MnistcnnError(GONE) from error
         raise
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Compute within the block in this process only: Keras predicts in no other way."""
-    import keras
-
-    distribution = keras.distribution.distribution()
-    if distribution is None:
-        yield
-        return
-    keras.distribution.set_distribution(None)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(distribution)
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from mnistcnn.checkpoint import (
     write_checkpoint,
 )
 from mnistcnn.config import TrainConfig
-from mnistcnn.distribution import ALONE, Processes
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.outputs import Outputs
+from mnistcnn.processes import ALONE, Processes
 
 
 class Watcher(Protocol):

@@ -13,7 +13,6 @@ from mnistcnn.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatc
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
 from mnistcnn.devices import chosen_precision, current_device
-from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.evaluation import evaluate, loss_and_accuracy, predicted_logits
 from mnistcnn.events import Listener, TrainingEvent, TrainingResult, TrainingStarted
@@ -23,6 +22,7 @@ from mnistcnn.metadata import ModelMetadata
 from mnistcnn.model import build_model, describe_layers
 from mnistcnn.model_file import TrainedModel, are_usable, save_model
 from mnistcnn.outputs import Outputs
+from mnistcnn.processes import ALONE, Processes, alone
 from mnistcnn.results import Evaluation
 from mnistcnn.run_state import RunState
 from mnistcnn.runtime import installed_versions

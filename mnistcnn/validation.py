@@ -9,10 +9,10 @@ import numpy as np
 from mnistcnn.callbacks import StepCallback
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
-from mnistcnn.distribution import ALONE, Processes, alone
 from mnistcnn.evaluation import loss_and_accuracy, network_outputs
 from mnistcnn.events import Listener, TrainingValidation
 from mnistcnn.model import build_model, logits_model
+from mnistcnn.processes import ALONE, Processes, alone
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import pytest
 from conftest import Run
 from training_process import logged_records
 
-from mnistcnn.distribution import Processes, team_of
 from mnistcnn.errors import UsageError
 from mnistcnn.model_file import load_model
+from mnistcnn.processes import Processes, team_of
 
 PATIENCE = 240  # seconds until a run that does not end fails the test
 WITHIN = 120  # seconds in which the others end when a process dies
