@@ -1,6 +1,6 @@
 """What each part of the recipe `best` brings: trained without the validation images, and measured on them.
 
-python tests/benchmarks/ablations.py --data FOLDER [VARIANT...] [--steps N] [--seed N]
+python tests/benchmarks/ablations.py --data FOLDER [VARIANT...] [--steps N] [--seed N] [--models FOLDER]
 
 The test set is never opened: the validation split stands in its place.
 """
@@ -8,6 +8,7 @@ The test set is never opened: the validation split stands in its place.
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from table import setting
@@ -36,9 +37,13 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="as for mnistcnn train")
     parser.add_argument("--steps", type=int, default=RECIPES["best"].steps)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--models", type=Path, metavar="FOLDER", help="where to keep the models, by their variants' names"
+    )
     options = parser.parse_args()
     start_keras("tensorflow", to_train=True)
     from mnistcnn import augmentation
+    from mnistcnn.model_file import save_model
     from mnistcnn.training import train
 
     source = load_dataset(options.data)
@@ -55,6 +60,8 @@ def main() -> None:
         vars(augmentation).update(usual)
         assert result.test is not None
         measured = f"{result.test.loss:.5f} | {100 * result.test.accuracy:.2f} %"
+        if options.models:
+            save_model(result.model, options.models / f"{name}.keras")
         print(f"| {name} | {measured} | {result.seconds:.0f} |", flush=True)
 
 

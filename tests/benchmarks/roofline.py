@@ -62,7 +62,7 @@ def step_flops() -> dict[str, float]:
 
 
 def compiled_steps(dtype: str) -> Callable[[int], object]:
-    """Return a function that takes so many steps on one constant batch, compiled."""
+    """Return a function that takes so many steps on one constant batch: this program's kernels, and nothing else."""
     import tensorflow as tf
 
     from mnistcnn.fitting import initial_model

@@ -11,15 +11,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TextIO
 
 import numpy as np
+from roofline import compiled_steps
 from table import Row, ratio
 
 STEPS = 200  # a turn
+STEPS_PER_CALL = 50  # of the bare loop, as of this program
 BATCH_SIZE = 100
 
 Turns = Iterator[int]
@@ -44,7 +47,7 @@ def arrays(data: Path) -> tuple[np.ndarray, np.ndarray]:
     return split.images[..., None] / np.float32(255), split.labels.astype(np.int64)
 
 
-def mnistcnn(data: Path, turns: Turns, precision: str) -> None:
+def mnistcnn(data: Path, turns: Turns, *, precision: str) -> None:
     """`mnistcnn train`, with its live view on a terminal, its log file and its checkpoints."""
     from mnistcnn.config import TrainConfig
     from mnistcnn.datasets import load_dataset
@@ -68,16 +71,6 @@ def mnistcnn(data: Path, turns: Turns, precision: str) -> None:
         with claimed_outputs(outputs), TrainingView() as view:
             listeners: list[Listener] = [view, TrainingLog(outputs.log), take_turns]
             train(TrainConfig(precision=precision), load_dataset(str(data)), outputs=outputs, listeners=listeners)
-
-
-def mnistcnn_auto(data: Path, turns: Turns) -> None:
-    """Train with this program as it comes."""
-    mnistcnn(data, turns, "auto")
-
-
-def mnistcnn_float32(data: Path, turns: Turns) -> None:
-    """Train with this program in float32."""
-    mnistcnn(data, turns, "float32")
 
 
 def keras_fit(data: Path, turns: Turns) -> None:
@@ -148,16 +141,6 @@ def torch_loop(data: Path, turns: Turns, *, autocast: bool) -> None:
             optimizer.step()
 
 
-def torch_float32(data: Path, turns: Turns) -> None:
-    """PyTorch as it comes."""
-    torch_loop(data, turns, autocast=False)
-
-
-def torch_autocast(data: Path, turns: Turns) -> None:
-    """PyTorch's automatic mixed precision."""
-    torch_loop(data, turns, autocast=True)
-
-
 def tutorial_graph(data: Path, turns: Turns) -> None:
     """The tutorial's graph and session: a step a call, its probabilities fetched every 50."""
     import tensorflow.compat.v1 as tf
@@ -190,40 +173,24 @@ def tutorial_graph(data: Path, turns: Turns) -> None:
 
 
 def bare_loop(data: Path, turns: Turns) -> None:
-    """Nothing but this program's kernels: its network and optimizer in a TensorFlow loop over one constant batch."""
-    from mnistcnn.config import TrainConfig
+    """Take steps on one constant batch, compiled, with nothing around them."""
     from mnistcnn.runtime import start_keras
 
     start_keras("tensorflow", to_train=True)
-    import tensorflow as tf
-
     from mnistcnn.devices import chosen_precision
-    from mnistcnn.fitting import initial_model
 
-    model = initial_model(TrainConfig(), chosen_precision("auto", "tensorflow", "cpu"))
-    images, labels = arrays(data)
-    inputs, targets = tf.constant(images[:BATCH_SIZE]), tf.one_hot(labels[:BATCH_SIZE], 10)
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def run(steps: tf.Tensor) -> None:
-        for _ in tf.range(steps):
-            with tf.GradientTape() as tape:
-                losses = tf.nn.softmax_cross_entropy_with_logits(targets, model(inputs, training=True))
-                loss = tf.reduce_mean(losses)
-            variables = model.trainable_variables
-            model.optimizer.apply(tape.gradient(loss, variables), variables)
-
+    run = compiled_steps(chosen_precision("auto", "tensorflow", "cpu"))
     for steps in turns:
-        for _ in range(0, steps, 50):
-            run(tf.constant(50))
+        for _ in range(0, steps, STEPS_PER_CALL):
+            run(STEPS_PER_CALL)
 
 
 CONTESTANTS: dict[str, Contestant] = {
-    "mnistcnn train": mnistcnn_auto,
-    "mnistcnn train --precision float32": mnistcnn_float32,
+    "mnistcnn train": partial(mnistcnn, precision="auto"),
+    "mnistcnn train --precision float32": partial(mnistcnn, precision="float32"),
     "plain Keras `fit`": keras_fit,
-    "plain PyTorch": torch_float32,
-    "plain PyTorch, autocast": torch_autocast,
+    "plain PyTorch": partial(torch_loop, autocast=False),
+    "plain PyTorch, autocast": partial(torch_loop, autocast=True),
     "the tutorial's graph": tutorial_graph,
     "a bare loop over the kernels": bare_loop,
 }
