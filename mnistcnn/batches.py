@@ -61,10 +61,10 @@ def training_batches(
         return (block[:, rows] for block in batch_positions(len(split), batch_size, config.seed, steps))
 
     def batch(step: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = model_inputs(tf.gather(images, positions), xp=tnp)
+        inputs, answers = model_inputs(tf.gather(images, positions), xp=tnp), tf.gather(labels, positions)
         if config.augmentation:
-            inputs = augment(inputs, config.seed, step, batch_size=batch_size, rows=rows)
-        return inputs, tf.one_hot(tf.gather(labels, positions), CLASSES)
+            inputs = augment(inputs, answers, config.seed, step, batch_size=batch_size, rows=rows)
+        return inputs, tf.one_hot(answers, CLASSES)
 
     options = tf.data.Options()
     options.autotune.enabled = False  # its thread sleeps ever longer, and a run would wait at its end until it wakes

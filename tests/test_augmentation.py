@@ -4,16 +4,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mnistcnn import augmentation
 from mnistcnn.augmentation import augment
 from mnistcnn.datasets import load_dataset
 
-IMAGES = load_dataset("digits").split("train").images[:64, ..., None].astype(np.float32) / 255
+DIGITS = load_dataset("digits").split("train")
+IMAGES = DIGITS.images[:64, ..., None].astype(np.float32) / 255
+LABELS = DIGITS.labels[:64]
 
 
-def augmented(images: np.ndarray, seed: int = 0, step: int = 0, rows: slice = slice(None)) -> np.ndarray:
-    """What a training step makes of a batch, or of some rows of it."""
+def augmented(
+    images: np.ndarray, seed: int = 0, step: int = 0, rows: slice = slice(None), labels: np.ndarray | None = None
+) -> np.ndarray:
+    """What a training step makes of a batch, or of some rows of it; by default, of one without 1s."""
+    answers = tf.constant((np.zeros(len(images), np.uint8) if labels is None else labels)[rows])
     moment = tf.constant(step, tf.int64)
-    return np.asarray(augment(tf.constant(images[rows]), seed, moment, batch_size=len(images), rows=rows).numpy())
+    result = augment(tf.constant(images[rows]), answers, seed, moment, batch_size=len(images), rows=rows)
+    return np.asarray(result.numpy())
 
 
 def test_the_same_seed_and_step_distort_alike_and_others_do_not() -> None:
@@ -43,8 +50,8 @@ def test_digits_stay_digits() -> None:
 
 
 def test_an_empty_picture_stays_empty() -> None:
-    """Nothing comes in from outside."""
-    assert not augmented(np.zeros((3, 28, 28, 1), np.float32)).any()
+    """Nothing comes in from outside, and an empty 1 gets no flag."""
+    assert not augmented(np.zeros((64, 28, 28, 1), np.float32), labels=np.ones(64, np.uint8)).any()
 
 
 @pytest.mark.parametrize("value", [0.25, 1.0])
@@ -56,5 +63,46 @@ def test_interpolation_keeps_a_flat_area_flat(value: float) -> None:
 
 def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
     """However many processes share a batch, each picture of it is distorted alike."""
-    whole = augmented(IMAGES)
-    assert np.array_equal(augmented(IMAGES, rows=slice(3, 7)), whole[3:7])
+    whole = augmented(IMAGES, labels=LABELS)
+    for rows in (slice(0, 32), slice(32, 64)):
+        assert np.array_equal(augmented(IMAGES, rows=rows, labels=LABELS), whole[rows])
+
+
+@pytest.fixture
+def undistorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the flags as all that is done to a picture."""
+    for constant in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC"):
+        monkeypatch.setattr(augmentation, constant, 0.0)
+
+
+def strokes(slant: float) -> np.ndarray:
+    """One thousand pictures of one straight stroke, from rows 4 to 23, that moves `slant` columns a row."""
+    picture = np.zeros((28, 28), np.float32)
+    for row in range(4, 24):
+        column = round(13.5 + slant * (row - 13.5))
+        picture[row, column - 1 : column + 2] = 1
+    return np.repeat(picture[None, ..., None], 1000, axis=0)
+
+
+@pytest.mark.usefixtures("undistorted")
+@pytest.mark.parametrize("slant", [0.0, -0.25, 0.25])
+def test_a_quarter_of_the_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
+    """The flag is new ink left of the stroke, in its upper half, that falls to the left and joins it at its top."""
+    ones = strokes(slant)
+    flagged = augmented(ones, labels=np.ones(1000, np.uint8))
+    added = (flagged - ones)[..., 0]
+    assert np.abs(added[added.max(axis=(1, 2)) < 0.5]).max() < 1e-3
+    flags = added[added.max(axis=(1, 2)) >= 0.5]
+    assert 0.2 < len(flags) / len(ones) < 0.3
+    assert not flags[:, 16:].any()
+    _, rows, columns = np.nonzero(flags > 0.5)
+    assert rows.min() >= 4
+    assert columns.max() <= 13.5 + slant * (4 - 13.5) + 2
+    assert np.polyfit(columns, rows, 1)[0] < -0.3
+
+
+@pytest.mark.usefixtures("undistorted")
+def test_only_upright_ones_get_a_flag() -> None:
+    """Any other digit, and a 1 at a slant, which a flag would make a 7, are left as they are."""
+    np.testing.assert_allclose(augmented(strokes(0.0), labels=np.full(1000, 7, np.uint8)), strokes(0.0), atol=1e-3)
+    np.testing.assert_allclose(augmented(strokes(-0.6), labels=np.ones(1000, np.uint8)), strokes(-0.6), atol=1e-3)

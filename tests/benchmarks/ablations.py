@@ -21,8 +21,10 @@ from mnistcnn.runtime import start_keras
 VARIANTS: Mapping[str, tuple[dict[str, Any], dict[str, float]]] = {
     "best": ({}, {}),
     "no augmentation": ({"augmentation": False}, {}),
-    "no elastic distortion, scale 0.1": ({}, {"ELASTIC": 0.0, "SCALE": 0.1}),
+    "no flags": ({}, {"FLAGGED": 0.0}),
     "no elastic distortion": ({}, {"ELASTIC": 0.0}),
+    "elastic distortion 0.6, scale 0.15": ({}, {"ELASTIC": 0.6, "SCALE": 0.15}),
+    "rotation 0.2, shear 0.15": ({}, {"ROTATION": 0.2, "SHEAR": 0.15}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "label smoothing 0.1": ({"label_smoothing": 0.1}, {}),
     "dropout 0.5": ({"dropout": 0.5}, {}),

@@ -6,6 +6,7 @@ python tests/benchmarks/seeds.py --data FOLDER fast best --seeds 5
 import argparse
 import hashlib
 import statistics
+from pathlib import Path
 
 from table import setting
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--data", default=None, help="as for mnistcnn train")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="where to keep the models, as best-0.keras")
     options = parser.parse_args()
 
     print(f"{setting()} {options.seeds} seeds each.\n")
@@ -36,7 +38,8 @@ def main() -> None:
     for recipe in options.recipes:
         accuracies, seconds = [], []
         for seed in range(options.seeds):
-            result = train(recipe, options.data, seed=seed, quiet=True)
+            model = options.models / f"{recipe}-{seed}.keras" if options.models else None
+            result = train(recipe, options.data, model=model, seed=seed, quiet=True)
             assert result.test is not None
             accuracies.append(100 * result.test.accuracy)
             seconds.append(result.seconds)
