@@ -10,6 +10,7 @@ from mnistcnn.ink import SIDE
 
 BAND = 7  # pixels to each rule, its blur with it
 PARALLEL = 3  # rules at least; fewer may be strokes
+STRONGER = 1.6  # times as strong as a rule is no rule
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Rule:
 def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the mask (H, W) uint8 of `ink` (H, W) in [0, 1] without rules.
 
-    Those are thin, straight, from edge to edge, and three or more parallel.
+    Those are thin, straight, from edge to edge, and three or more parallel. What is kept is what is stronger than they
+    are, where the rest is; else what is broader; else what lies off them or crosses them.
     """
     rules = _find_rules(ink, mask)
     if not rules:
@@ -37,6 +39,10 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     lines = np.zeros_like(mask)
     for rule in rules:
         rule.drawn_on(lines)
+    usual = float(np.median([rule.strength for rule in rules]))
+    rest = ink[(mask & (1 - lines)) > 0]
+    if rest.size and np.median(rest) > 2 * usual:
+        return mask & np.greater(ink, STRONGER * usual).astype(np.uint8)
     rule_width = stroke_width(mask & lines)
     side = int(np.ceil(1.6 * rule_width)) + 1  # fits into strokes, not where two rules cross
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
@@ -102,7 +108,7 @@ def _without_rule(ink: np.ndarray, mask: np.ndarray, rule: Rule) -> np.ndarray:
     dx, dy = np.rint(7 * rule.normal).astype(int).tolist()
     across = cv2.line(np.zeros((15, 15), np.uint8), (7 - dx, 7 - dy), (7 + dx, 7 + dy), 1, 1)
     crossing = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, across)
-    strong = np.greater(ink, 1.6 * rule.strength).astype(np.uint8)
+    strong = np.greater(ink, STRONGER * rule.strength).astype(np.uint8)
     return np.asarray(rest | (band & mask & (crossing | strong)))
 
 

@@ -147,7 +147,7 @@ def _one_digit(parts: Parts) -> list[int]:
         left, top, w, h = parts.boxes[part]
         apart = max(left - (x + width), x - (left + w), top - (y + height), y - (top + h), 0)
         strong = parts.scores[part] > 0.25 * parts.scores[best]
-        if part != best and strong and apart < 0.2 * max(width, height) and max(w, h) < 1.2 * max(width, height):
+        if part != best and strong and apart < 0.2 * max(width, height) and max(w, h) < 1.6 * max(width, height):
             near.append(part)
     return [best, *near]
 

@@ -28,6 +28,7 @@ from mnistcnn.pictures import (
     prepare_many,
     read_digits,
 )
+from mnistcnn.ruled_paper import erase_rules
 
 Grey = np.ndarray
 Harm = Callable[[Grey, np.random.Generator], Grey]
@@ -182,6 +183,27 @@ def test_all_at_once_does_not_change_the_digit() -> None:
     for harm in (ruled, hard_shadow, light_gradient, grain, jpeg):
         picture = harm(picture, rng)
     assert difference(read(picture), CLEAN) < 0.15
+
+
+@pytest.mark.parametrize("edge", [120, 180], ids=lambda edge: f"from row {edge}")
+def test_chalk_that_lies_half_in_shadow_is_one_digit(edge: int) -> None:
+    """Light strokes, unlike dark ones, lose half of their contrast where a shadow falls on them."""
+    board = np.full((300, 300), 18, np.uint8)
+    for middle, radius in ((95, 45), (200, 60)):
+        cv2.circle(board, (150, middle), radius, 235, 9, cv2.LINE_AA)
+    in_shadow = np.where(np.arange(300)[:, None] < edge, board, board // 2)
+    assert difference(read(in_shadow), read(board)) < 0.12
+
+
+@pytest.mark.parametrize("width", [3, 5, 9, 20])
+def test_strokes_stronger_than_the_rules_lose_nothing_to_them(width: int) -> None:
+    """Rules at a third of its strength vanish, and a loop as broad or thin as any pen's stays whole."""
+    loop, rules = np.zeros((512, 512), np.float32), np.zeros((512, 512), np.float32)
+    cv2.ellipse(loop, (256, 256), (150, 200), 0, 0, 360, 1.0, width)
+    for row in range(30, 512, 50):
+        cv2.line(rules, (0, row), (511, row + 8), 0.33, 3)
+    ink = np.maximum(loop, rules)
+    assert np.array_equal(erase_rules(ink, (ink > 0.2).astype(np.uint8)), loop > 0)
 
 
 @pytest.mark.parametrize("degrees", [-15, 15])
