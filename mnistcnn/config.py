@@ -40,6 +40,7 @@ class TrainConfig:
     precision: str = "auto"
     # What belongs to a recipe and has no option of its own.
     warmup: float | None = None  # share of the steps in which the rate rises, to fall as a cosine; None: constant
+    weight_decay: float = 0.0  # of every weight, in a step at a rate of 1, apart from the gradient
     label_smoothing: float = 0.0
     augmentation: bool = False
     validation_held_out: bool = True  # False trains on the validation split too, where nothing is validated on it
@@ -111,10 +112,11 @@ RECIPES = {
     "fast": TrainConfig(recipe="fast", steps=600, learning_rate=0.005, optimizer="adam", warmup=0.2),
     "best": TrainConfig(
         recipe="best",
-        steps=18_000,
+        steps=12_000,
         learning_rate=0.002,
         optimizer="adam",
         warmup=0.05,
+        weight_decay=0.3,
         label_smoothing=0.05,
         augmentation=True,
         validation_held_out=False,

@@ -18,7 +18,8 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     """Return the optimizer that a configuration names, with its schedule.
 
     With `warmup` the rate rises from 0 in a line, then falls to 0 as half a cosine (Loshchilov and Hutter, "SGDR:
-    Stochastic Gradient Descent with Warm Restarts", 2017).
+    Stochastic Gradient Descent with Warm Restarts", 2017). `weight_decay` is apart from the gradient (the same,
+    "Decoupled Weight Decay Regularization", 2019).
     """
     optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
     rate: float | keras.optimizers.schedules.LearningRateSchedule = config.learning_rate
@@ -27,7 +28,7 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, decay_steps=config.steps - warmup_steps, warmup_target=rate, warmup_steps=warmup_steps
         )
-    return optimizers[config.optimizer](learning_rate=rate)
+    return optimizers[config.optimizer](learning_rate=rate, weight_decay=config.weight_decay or None)
 
 
 def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:

@@ -25,6 +25,7 @@ VARIANTS: Mapping[str, tuple[dict[str, Any], dict[str, float]]] = {
     "no elastic distortion": ({}, {"ELASTIC": 0.0}),
     "elastic distortion 0.6, scale 0.15": ({}, {"ELASTIC": 0.6, "SCALE": 0.15}),
     "rotation 0.2, shear 0.15": ({}, {"ROTATION": 0.2, "SHEAR": 0.15}),
+    "no weight decay": ({"weight_decay": 0.0}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "label smoothing 0.1": ({"label_smoothing": 0.1}, {}),
     "dropout 0.5": ({"dropout": 0.5}, {}),
