@@ -51,7 +51,7 @@ class Parts:
         _, _, width, height = cv2.boundingRect(mask)
         blob = max(0.0, stroke_width(mask) / max(width, height) - 0.2)
         whole = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # as if its parts were one
-        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-10 * blob))
+        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-25 * blob))
 
 
 def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
