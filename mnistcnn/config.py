@@ -120,9 +120,9 @@ RECIPES = {
         label_smoothing=0.05,
         augmentation=True,
         validation_held_out=False,
-        # Of the run, seed 0, that held the validation images out: 99.72 % of them were read right.
-        calibration=0.539,
-        evidence=3.425,
+        # Of the run, seed 0, that held the validation images out: 99.66 % of them were read right.
+        calibration=0.534,
+        evidence=2.45,
     ),
 }
 
