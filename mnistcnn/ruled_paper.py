@@ -42,7 +42,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     usual = float(np.median([rule.strength for rule in rules]))
     rest = ink[(mask & (1 - lines)) > 0]
     if rest.size and np.median(rest) > 2 * usual:
-        return mask & np.greater(ink, STRONGER * usual).astype(np.uint8)
+        return np.asarray(mask & np.greater(ink, STRONGER * usual).astype(np.uint8))
     rule_width = stroke_width(mask & lines)
     side = int(np.ceil(1.6 * rule_width)) + 1  # fits into strokes, not where two rules cross
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))

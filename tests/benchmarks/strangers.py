@@ -101,8 +101,8 @@ def main() -> None:
     for source in options.sets:
         digits = (picture(name, grey, label) for name, grey, label in pictures_in(source, options.count))
         right = [answer for answer in predict(trained, digits) if answer.digit == answer.label]
-        unsure = [answer.file for answer in right if not answer.sure]
-        print(f"\n{source}: {len(right)} read right, of them {len(unsure)} marked unsure: {', '.join(unsure)}")
+        marked = [answer.file for answer in right if not answer.sure]
+        print(f"\n{source}: {len(right)} read right, of them {len(marked)} marked unsure: {', '.join(marked)}")
 
 
 if __name__ == "__main__":
