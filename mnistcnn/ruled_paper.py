@@ -11,6 +11,7 @@ from mnistcnn.ink import SIDE
 BAND = 7  # pixels to each rule, its blur with it
 PARALLEL = 3  # rules at least; fewer may be strokes
 STRONGER = 1.6  # times as strong as a rule is no rule
+DISTINCT = 2.0  # times as strong as the rules, what else there is can be told from them by that alone
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         rule.drawn_on(lines)
     usual = float(np.median([rule.strength for rule in rules]))
     rest = ink[(mask & (1 - lines)) > 0]
-    if rest.size and np.median(rest) > 2 * usual:
+    if rest.size and np.median(rest) > DISTINCT * usual:
         return np.asarray(mask & np.greater(ink, STRONGER * usual).astype(np.uint8))
     rule_width = stroke_width(mask & lines)
     side = int(np.ceil(1.6 * rule_width)) + 1  # fits into strokes, not where two rules cross
