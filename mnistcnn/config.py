@@ -109,7 +109,15 @@ class TrainConfig:
 
 RECIPES = {
     "tutorial": TrainConfig(),
-    "fast": TrainConfig(recipe="fast", steps=600, learning_rate=0.005, optimizer="adam", warmup=0.2),
+    "fast": TrainConfig(
+        recipe="fast",
+        steps=300,
+        learning_rate=0.005,
+        optimizer="adam",
+        dropout=0.2,
+        warmup=0.2,
+        label_smoothing=0.1,
+    ),
     "best": TrainConfig(
         recipe="best",
         steps=12_000,

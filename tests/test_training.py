@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import Run
@@ -192,6 +193,22 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     schedule = make_optimizer(config)._learning_rate
     rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
     assert rates == pytest.approx([0, 0.002, 0.004, 0.002, 0], abs=1e-8)
+
+
+def test_adam_moves_weights_as_its_paper_says() -> None:
+    """Three updates with weight decay are those of Kingma and Ba's formulas, computed here in double precision."""
+    rate, decay = 0.01, 0.3
+    optimizer = make_optimizer(TrainConfig(optimizer="adam", learning_rate=rate, weight_decay=decay))
+    rng = np.random.default_rng(0)
+    weights, m, v = rng.normal(size=(5, 3)), 0.0, 0.0
+    variable = keras.Variable(weights, dtype="float32")
+    optimizer.build([variable])
+    for t, gradient in enumerate(rng.normal(size=(3, 5, 3)), start=1):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")])
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        weights = weights * (1 - rate * decay)
+        weights = weights - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), weights, atol=1e-5)
 
 
 def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
