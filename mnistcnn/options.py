@@ -93,7 +93,7 @@ Recipe = Annotated[
     typer.Option(
         metavar="|".join(RECIPES),
         help="Where the defaults below come from. tutorial: as it was, 97 % of the test images right; fast: 99 % in "
-        "600 steps; best: 99.7 %, and the most of real pictures, in 12,000 steps on distorted images.",
+        "300 steps; best: 99.7 %, and the most of real pictures, in 12,000 steps on distorted images.",
     ),
 ]
 Steps = Annotated[int | None, _hyperparameter("steps", "Batches to train on.")]

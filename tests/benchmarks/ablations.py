@@ -1,9 +1,10 @@
-"""What each part of the recipe `best` brings: trained without the validation images, and measured on them.
+"""What each part of a recipe brings: trained without the validation images, and measured on them.
 
-    python tests/benchmarks/ablations.py --data FOLDER [VARIANT...] [--steps N] [--seed N] [--pictures FOLDER]
+    python tests/benchmarks/ablations.py best|fast [VARIANT...] --data PATH [--steps N] [--seeds N] [--pictures PATH]
 
-The test set is never opened: the validation split stands in its place. With `--pictures`, a FOLDER as for pictures.py,
-real pictures are read as well.
+The test set is never opened: the validation split stands in its place. Its loss is that of the calibrated
+probabilities, which label smoothing leaves comparable. With `--pictures`, a FOLDER as for pictures.py, real pictures
+are read as well. Figures are means over the seeds.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from mnistcnn.datasets import load_dataset
 from mnistcnn.runtime import start_keras
 
 # By name: what of the recipe is other, and what of the constants of `augmentation`.
-VARIANTS: Mapping[str, tuple[dict[str, Any], dict[str, float]]] = {
+Variants = Mapping[str, tuple[dict[str, Any], dict[str, float]]]
+BEST: Variants = {
     "best": ({}, {}),
     "weight decay 0.5": ({"weight_decay": 0.5}, {}),
     "weight decay 0.2": ({"weight_decay": 0.2}, {}),
@@ -43,18 +45,31 @@ VARIANTS: Mapping[str, tuple[dict[str, Any], dict[str, float]]] = {
     "dropout 0.5": ({"dropout": 0.5}, {}),
     "learning rate 0.001": ({"learning_rate": 0.001}, {}),
 }
+FAST: Variants = {
+    "fast": ({}, {}),
+    "no label smoothing": ({"label_smoothing": 0.0}, {}),
+    "label smoothing 0.2": ({"label_smoothing": 0.2}, {}),
+    "dropout 0.4": ({"dropout": 0.4}, {}),
+    "no dropout": ({"dropout": 0.0}, {}),
+    "learning rate 0.003": ({"learning_rate": 0.003}, {}),
+    "learning rate 0.008": ({"learning_rate": 0.008}, {}),
+    "warm-up 0.1": ({"warmup": 0.1}, {}),
+    "weight decay 0.5": ({"weight_decay": 0.5}, {}),
+    "200 steps of 150": ({"steps": 200, "batch_size": 150}, {}),
+    "470 steps of 64": ({"steps": 470, "batch_size": 64}, {}),
+}
+VARIANTS = {"best": BEST, "fast": FAST}
 
 
 def main() -> None:
     """Train the variants named on the command line and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("variants", nargs="*", metavar="VARIANT", help=f"{', '.join(VARIANTS)}; by default all")
+    parser.add_argument("recipe", choices=VARIANTS)
+    parser.add_argument("variants", nargs="*", metavar="VARIANT", help="see this file; by default all")
     parser.add_argument("--data", required=True, help="as for mnistcnn train")
-    parser.add_argument("--steps", type=int, default=RECIPES["best"].steps)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--models", type=Path, metavar="FOLDER", help="where to keep the models, by their variants' names"
-    )
+    parser.add_argument("--steps", type=int, help="in place of the recipe's")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="where to keep the models, as NAME-0.keras")
     parser.add_argument("--pictures", metavar="FOLDER", help="labelled pictures")
     options = parser.parse_args()
     start_keras("tensorflow", to_train=True)
@@ -64,30 +79,38 @@ def main() -> None:
     from mnistcnn.training import train
 
     source = load_dataset(options.data)
-    dataset = replace(source, readers={**source.readers, "test": lambda: source.split("validation")})
-    print(f"{setting()} {options.steps:,} steps, seed {options.seed}.\n")
-    print("| variant | validation loss | validation accuracy | pictures: loss | accuracy | seconds |")
-    print("|---|---|---|---|---|---|")
+    validation = source.split("validation")
+    dataset = replace(source, readers={**source.readers, "test": lambda: validation})
     pictures = list(pictures_in(options.pictures, 0)) if options.pictures else []
-    inputs = [prepared("this", grey) for _, grey, _ in pictures]
-    for name in options.variants or VARIANTS:
-        changes, constants = VARIANTS[name]
-        recipe = replace(RECIPES["best"], steps=options.steps, seed=options.seed, validation_held_out=True, **changes)
-        usual = {constant: getattr(augmentation, constant) for constant in constants}
-        vars(augmentation).update(constants)
-        result = train(recipe, dataset)
-        vars(augmentation).update(usual)
-        assert result.test is not None
-        measured = f"{result.test.loss:.4f} | {100 * result.test.accuracy:.2f} %"
-        if pictures:
-            logits = predicted_logits(result.model, np.stack(inputs))
-            loss, accuracy = loss_and_accuracy(logits, np.array([label for *_, label in pictures]))
-            measured += f" | {loss:.3f} | {100 * accuracy:.2f} %"
-        else:
-            measured += " | | "
-        if options.models:
-            save_model(result.model, options.models / f"{name}.keras")
-        print(f"| {name} | {measured} | {result.seconds:.0f} |", flush=True)
+    inputs, labels = [prepared("this", grey) for _, grey, _ in pictures], [label for *_, label in pictures]
+    usual = {name: getattr(augmentation, name) for _, constants in BEST.values() for name in constants}
+
+    recipe = replace(RECIPES[options.recipe], validation_held_out=True)
+    if options.steps:
+        recipe = replace(recipe, steps=options.steps)
+    print(f"{setting()} {recipe.steps:,} steps but where said, {options.seeds} seeds.\n")
+    print("| variant | validation loss | accuracy | pictures: loss | accuracy | seconds |")
+    print("|---|---|---|---|---|---|")
+    for name in options.variants or VARIANTS[options.recipe]:
+        changes, constants = VARIANTS[options.recipe][name]
+        vars(augmentation).update(usual | constants)
+        rows = []
+        for seed in range(options.seeds):
+            result = train(replace(recipe, seed=seed, **changes), dataset)
+            trained = result.model
+            logits = predicted_logits(trained, validation.images) / trained.metadata.calibration
+            row = [*loss_and_accuracy(logits, validation.labels)]
+            if pictures:
+                logits = predicted_logits(trained, np.stack(inputs)) / trained.metadata.calibration
+                row += loss_and_accuracy(logits, np.array(labels))
+            rows.append([*row, result.seconds])
+            if options.models:
+                save_model(trained, options.models / f"{name}-{seed}.keras")
+        *measured, seconds = np.mean(rows, axis=0)
+        cells = [
+            f"{loss:.4f} | {100 * accuracy:.2f} %" for loss, accuracy in zip(measured[::2], measured[1::2], strict=True)
+        ]
+        print(f"| {name} | {' | '.join(cells)} | {'| ' * (not pictures)}{seconds:.0f} |", flush=True)
 
 
 if __name__ == "__main__":
