@@ -1,5 +1,6 @@
 """What each command does, from its values to its report."""
 
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -59,7 +60,7 @@ def _train(
     """Train as the only process, or as the first of a team: the one that logs and saves."""
     with live_view.TrainingView(quiet=quiet) as view, _logs(outputs) as logs:
         dataset = _dataset(data, quiet=quiet)
-        start_keras(backend, device if team.count == 1 else None, to_train=True)
+        _start_keras(backend, device if team.count == 1 else None, to_train=True)
         stop.defer(view.say_stopping)
         with joined(team, device, config.batch_size):
             from mnistcnn.training import train
@@ -73,7 +74,7 @@ def _assist(
 ) -> None:
     """Train as another process than the first: it neither logs nor writes anything."""
     dataset = _dataset(data, quiet=True)
-    start_keras(backend, to_train=True)
+    _start_keras(backend, to_train=True)
     stop.defer(lambda: None)
     with joined(team, device, config.batch_size):
         from mnistcnn.training import train
@@ -146,7 +147,7 @@ def info(model: Path | None) -> None:
 
     info_report.show_system(system_info())
     if model is not None:
-        start_keras()
+        _start_keras()
         info_report.show_model(model_info(model))
 
 
@@ -161,8 +162,15 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     return dataset
 
 
+def _start_keras(backend: str | None = None, device: str | None = None, *, to_train: bool = False) -> None:
+    start_keras(backend, device, to_train=to_train)
+    # What is loaded stays to the end of a command: the collector need not go through it, not even at the end, which
+    # takes as long as half of Keras's import.
+    gc.freeze()
+
+
 def _load_model(path: Path, backend: str | None, device: str | None) -> "TrainedModel":
-    start_keras(backend, device)
+    _start_keras(backend, device)
     from mnistcnn.model_file import load_model
 
     return load_model(path)

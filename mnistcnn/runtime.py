@@ -1,5 +1,6 @@
 """The process a command runs in: backend and precision, chosen before Keras is imported, and signals."""
 
+import gc
 import importlib.metadata
 import importlib.util
 import json
@@ -66,7 +67,7 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # OpenVINO takes bfloat16 where the CPU has it, and Keras hands it no precision; this hides those instructions.
     os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
-    with _quiet_stderr():
+    with _quiet_stderr(), _without_garbage_collection():
         if device is not None:
             os.environ.update(use_device(backend, device))
         # It feeds training on every backend, and Keras loads it to describe a network. What it writes while it loads
@@ -85,6 +86,18 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     keras.config.set_image_data_format("channels_last")
     keras.config.set_epsilon(1e-7)
     return backend
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Load modules within the block: the collector would go through all that they hold again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager
