@@ -8,6 +8,10 @@ coordinates of every pixel of the batch, and one gather reads them, bilinearly i
 Before that some of the 1s get a flag. MNIST's writers rarely draw one, and a network that has only seen theirs reads
 the 1 of most other countries as a 7.
 
+And some images are turned or mirrored into what is no digit, for which the network is to favour none: so it learns to
+know when it does not know (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier Exposure", 2019).
+A mirrored 9 is a P, a 3 on its back an M.
+
 The result is a function of (seed, step) alone: a resumed run, or another process, sees the same pictures.
 """
 
@@ -26,10 +30,25 @@ SHEAR = 0.2  # the slant: pixels sideways for each pixel down
 SHIFT = 2.0  # pixels, down and right apart
 ELASTIC = 0.3  # root mean square of the displacement, in pixels
 
-FLAGGED = 0.25  # share of the 1s that get a flag, of those ...
+FLAGGED = 0.4  # share of the 1s that get a flag, of those ...
 UPRIGHT = 0.35  # ... whose stroke moves fewer columns a row: at a slant, it would be a 7
 FLAG_LENGTH = (0.25, 0.5)  # of the stroke's
 FLAG_ANGLE = (0.6, 1.0)  # radians between the flag and the vertical
+
+OUTLIERS = 0.2  # share of images that get one of eight reflections, drawn evenly, where it is among these:
+TRANSPOSED, UPSIDE_DOWN, MIRRORED = 1, 2, 4  # done in this order, and added up
+NO_DIGIT = (  # reflections by digit, without those in which it, or another digit, may be seen
+    (),  # 0
+    (3, 5),  # 1: on its side; where it slants, transposing leaves it a 1
+    (1, 3, 5, 7),  # 2: on its side; mirrored it is close to a 5
+    (1, 3, 4, 5, 6, 7),  # 3: all but upside down
+    (1, 2, 3, 4, 5, 7),  # 4: all but by half a turn, where it is close to a 6
+    (1, 3, 5, 7),  # 5: on its side; mirrored it is close to a 2
+    (1, 2, 3, 4, 5, 7),  # 6: all but by half a turn
+    (1, 2, 3, 4, 5, 6, 7),  # 7
+    (),  # 8
+    (1, 2, 3, 4, 5, 7),  # 9: all but by half a turn
+)
 
 KNOTS = 7  # the displacement field is a sum of KNOTS x KNOTS Gaussian bumps ...
 SMOOTHNESS = 4.0  # ... of this standard deviation, in pixels: Simard's sigma
@@ -37,21 +56,38 @@ SMOOTHNESS = 4.0  # ... of this standard deviation, in pixels: Simard's sigma
 
 def augment(
     images: tf.Tensor, labels: tf.Tensor, seed: int, step: tf.Tensor, *, batch_size: int, rows: slice
-) -> tf.Tensor:
-    """Distort each picture of a batch in its own way.
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Distort each picture of a batch in its own way, and make of some what is no digit.
 
     `images` (B, 28, 28, 1) float32 in [0, 1] lie on a background of 0, `labels` (B,) are integers; `seed` is the run's
     and `step`, an int64 scalar, the training step that the batch is for. The images are the `rows` of a batch of
-    `batch_size`, so that parts of it are distorted as they would be in the whole. The result is like `images`, and the
-    same for the same.
+    `batch_size`, so that parts of it are distorted as they would be in the whole. Returns images like `images`, and
+    whether each (B,) still shows its digit, as the batch's first always does; the same for the same.
     """
-    keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 3, alg="philox")
+    keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 4, alg="philox")
+    images, is_digit = _with_outliers(images, labels, keys[3], batch_size, rows)
     uniform = tf.random.stateless_uniform((3, batch_size), keys[2], alg="philox")[:, rows]
-    chosen = tf.where((labels == 1) & (uniform[0] < FLAGGED))  # (F, 1)
+    chosen = tf.where((labels == 1) & is_digit & (uniform[0] < FLAGGED))  # (F, 1)
     flags = _flags(tf.gather_nd(images, chosen), *tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1)))
     images = tf.tensor_scatter_nd_max(images, chosen, flags)
     parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)[rows]
-    return _resample(images, parameters, _basis())
+    return _resample(images, parameters, _basis()), is_digit
+
+
+def _with_outliers(
+    images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor, batch_size: int, rows: slice
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Reflect some of the images (B, 28, 28, 1) so that they show no digit; return them, and which (B,) still do."""
+    allowed = np.array([np.isin(np.arange(8), reflections) for reflections in NO_DIGIT])  # (10, 8)
+    uniform = tf.random.stateless_uniform((2, batch_size), key, alg="philox")[:, rows]
+    reflection = tf.cast(8 * uniform[1], tf.int32)  # (B,)
+    is_outlier = tf.gather_nd(allowed, tf.stack([tf.cast(labels, tf.int32), reflection], 1)) & (uniform[0] < OUTLIERS)
+    is_outlier &= tf.range(batch_size)[rows] > 0  # a record, which is of digits, has one to tell of
+    reflection = tf.where(is_outlier, reflection, 0)[:, None, None, None]
+    images = tf.where(reflection & TRANSPOSED > 0, tf.transpose(images, (0, 2, 1, 3)), images)
+    images = tf.where(reflection & UPSIDE_DOWN > 0, images[:, ::-1], images)
+    images = tf.where(reflection & MIRRORED > 0, images[:, :, ::-1], images)
+    return images, ~is_outlier
 
 
 def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

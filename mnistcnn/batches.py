@@ -49,8 +49,9 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Return the batches of the steps from `start_step` to the run's last, or of each the rows of one process.
 
-    Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`, the inputs distorted
-    where the configuration says so. The images stay uint8 until they are in a batch: a quarter of the memory.
+    Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`. Where the configuration
+    says so the inputs are distorted, and the labels of those that no longer show their digit even. The images stay
+    uint8 until they are in a batch: a quarter of the memory.
     """
     batch_size, rows = config.batch_size, processes.rows(config.batch_size)
     with tf.device("CPU"):
@@ -63,7 +64,8 @@ def training_batches(
     def batch(step: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs, answers = model_inputs(tf.gather(images, positions), xp=tnp), tf.gather(labels, positions)
         if config.augmentation:
-            inputs = augment(inputs, answers, config.seed, step, batch_size=batch_size, rows=rows)
+            inputs, is_digit = augment(inputs, answers, config.seed, step, batch_size=batch_size, rows=rows)
+            return inputs, tf.where(is_digit[:, None], tf.one_hot(answers, CLASSES), 1 / CLASSES)
         return inputs, tf.one_hot(answers, CLASSES)
 
     options = tf.data.Options()

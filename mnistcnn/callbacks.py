@@ -28,7 +28,7 @@ class LastBatch(keras.metrics.Metric):
         self.logits = self.add_variable(shape, initializer="zeros", name="logits")
 
     def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
-        """Keep one batch: one-hot labels and logits."""
+        """Keep one batch: labels, one-hot or even, and logits."""
         self.labels.assign(y_true)
         self.logits.assign(y_pred)
 
@@ -37,9 +37,13 @@ class LastBatch(keras.metrics.Metric):
         return 0.0
 
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the labels (batch,) int64 and logits (batch, 10) float32 of the batch last trained on."""
-        labels = keras.ops.convert_to_numpy(self.labels.value)
-        return labels.argmax(axis=1), keras.ops.convert_to_numpy(self.logits.value)
+        """Return the labels (digits,) int64 and logits (digits, 10) float32 of the batch last trained on.
+
+        What shows no digit, and so has no label above the others, is left out.
+        """
+        labels, logits = (keras.ops.convert_to_numpy(variable.value) for variable in (self.labels, self.logits))
+        shows_digit = labels.max(axis=1) == 1
+        return labels[shows_digit].argmax(axis=1), logits[shows_digit]
 
 
 class StepCallback(keras.callbacks.Callback):

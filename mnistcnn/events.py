@@ -34,14 +34,14 @@ class TrainingProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
-    """One logged batch, as the training step itself saw it: dropout active, before that step's update."""
+    """The digits of one logged batch, as the training step itself saw them: dropout active, before its update."""
 
     step: int
     loss: float
     accuracy: float
     steps_per_second: float  # since the record before this one, or since the run began
-    labels: list[int]  # (batch,)
-    probabilities: list[list[float]]  # (batch, 10), softmax
+    labels: list[int]  # (digits,): the batch's, without images that show none
+    probabilities: list[list[float]]  # (digits, 10), softmax
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ def augmented(
     """What a training step makes of a batch, or of some rows of it; by default, of one without 1s."""
     answers = tf.constant((np.zeros(len(images), np.uint8) if labels is None else labels)[rows])
     moment = tf.constant(step, tf.int64)
-    result = augment(tf.constant(images[rows]), answers, seed, moment, batch_size=len(images), rows=rows)
+    result, _ = augment(tf.constant(images[rows]), answers, seed, moment, batch_size=len(images), rows=rows)
     return np.asarray(result.numpy())
 
 
@@ -71,7 +71,7 @@ def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
 @pytest.fixture
 def undistorted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the flags as all that is done to a picture."""
-    for constant in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC"):
+    for constant in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC", "OUTLIERS"):
         monkeypatch.setattr(augmentation, constant, 0.0)
 
 
@@ -86,14 +86,14 @@ def strokes(slant: float) -> np.ndarray:
 
 @pytest.mark.usefixtures("undistorted")
 @pytest.mark.parametrize("slant", [0.0, -0.25, 0.25])
-def test_a_quarter_of_the_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
+def test_two_fifths_of_the_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
     """The flag is new ink left of the stroke, in its upper half, that falls to the left and joins it at its top."""
     ones = strokes(slant)
     flagged = augmented(ones, labels=np.ones(1000, np.uint8))
     added = (flagged - ones)[..., 0]
     assert np.abs(added[added.max(axis=(1, 2)) < 0.5]).max() < 1e-3
     flags = added[added.max(axis=(1, 2)) >= 0.5]
-    assert 0.2 < len(flags) / len(ones) < 0.3
+    assert 0.35 < len(flags) / len(ones) < 0.45
     assert not flags[:, 16:].any()
     _, rows, columns = np.nonzero(flags > 0.5)
     assert rows.min() >= 4
@@ -106,3 +106,68 @@ def test_only_upright_ones_get_a_flag() -> None:
     """Any other digit, and a 1 at a slant, which a flag would make a 7, are left as they are."""
     np.testing.assert_allclose(augmented(strokes(0.0), labels=np.full(1000, 7, np.uint8)), strokes(0.0), atol=1e-3)
     np.testing.assert_allclose(augmented(strokes(-0.6), labels=np.ones(1000, np.uint8)), strokes(-0.6), atol=1e-3)
+
+
+REFLECTED = {
+    "as it is": lambda image: image,
+    "half a turn": lambda image: image[::-1, ::-1],
+    "upside down": np.flipud,
+    "mirrored": np.fliplr,
+    "left turn": lambda image: np.rot90(image, 1),
+    "right turn": lambda image: np.rot90(image, -1),
+    "transposed": np.transpose,
+    "transposed and half a turn": lambda image: np.rot90(image, 2).T,
+}
+ON_ITS_SIDE = {"left turn", "right turn", "transposed", "transposed and half a turn"}
+
+
+@pytest.mark.usefixtures("undistorted")
+@pytest.mark.parametrize(
+    ("digit", "outliers"),
+    [
+        (0, set()),
+        (1, {"left turn", "right turn"}),
+        (2, ON_ITS_SIDE),
+        (3, ON_ITS_SIDE | {"mirrored", "half a turn"}),
+        (4, ON_ITS_SIDE | {"mirrored", "upside down"}),
+        (5, ON_ITS_SIDE),
+        (6, ON_ITS_SIDE | {"mirrored", "upside down"}),
+        (7, ON_ITS_SIDE | {"mirrored", "upside down", "half a turn"}),
+        (8, set()),
+        (9, ON_ITS_SIDE | {"mirrored", "upside down"}),
+    ],
+)
+def test_outliers_are_reflections_that_show_no_digit(
+    monkeypatch: pytest.MonkeyPatch, digit: int, outliers: set[str]
+) -> None:
+    """What comes as no digit is one of its digit's reflections, and every one of them comes; the rest is as it was."""
+    monkeypatch.setattr(augmentation, "OUTLIERS", 1.0)
+    monkeypatch.setattr(augmentation, "FLAGGED", 0.0)
+    picture = np.zeros((28, 28), np.float32)
+    picture[3:9, 5:8], picture[5:8, 8:20] = 1.0, 0.5
+    images = tf.constant(np.repeat(picture[None, ..., None], 400, axis=0))
+    labels, moment = tf.fill((400,), digit), tf.constant(0, tf.int64)
+    results, is_digit = augment(images, labels, 0, moment, batch_size=400, rows=slice(0, 400))
+    seen = {
+        name: [
+            bool(shows)
+            for image, shows in zip(results.numpy(), is_digit, strict=True)
+            if np.allclose(image[..., 0], reflect(picture), atol=1e-3)
+        ]
+        for name, reflect in REFLECTED.items()
+    }
+    assert sum(map(len, seen.values())) == 400
+    assert {name for name, shows in seen.items() if shows} == outliers | {"as it is"}
+    assert all(seen.pop("as it is"))
+    assert not any(any(shows) for shows in seen.values())
+
+
+def test_a_tenth_of_a_batch_is_no_digit_but_never_its_first_image() -> None:
+    """A record, which is of digits, has at least one to tell of."""
+    shares = []
+    for step in range(40):
+        moment = tf.constant(step, tf.int64)
+        _, is_digit = augment(tf.constant(IMAGES), tf.constant(LABELS), 0, moment, batch_size=64, rows=slice(0, 64))
+        assert is_digit[0]
+        shares.append(1 - np.mean(is_digit))
+    assert 0.08 < np.mean(shares) < 0.13

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistcnn.batches import batch_positions, epoch_permutation, training_batches
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import Split, load_dataset
 
 
@@ -50,6 +50,15 @@ def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
         assert inputs.dtype == labels.dtype == np.float32
         assert np.array_equal(inputs[:, 0, 0, 0], (expected / 255).astype(np.float32))
         assert np.array_equal(labels, np.eye(10, dtype=np.float32)[expected % 10])
+
+
+def test_what_shows_no_digit_has_even_labels() -> None:
+    """With `best` a label is one-hot or, for some images of each batch, a tenth for every digit."""
+    batches = training_batches(load_dataset("digits").split("train"), RECIPES["best"]).take(5)
+    labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
+    even = (labels == np.float32(0.1)).all(axis=1)
+    assert 0.05 < even.mean() < 0.15
+    assert np.array_equal(np.sort(labels[~even]), np.eye(10, dtype=np.float32)[[9] * (~even).sum()])
 
 
 def test_the_pipeline_tunes_nothing() -> None:

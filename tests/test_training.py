@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import Run
 
+from mnistcnn.batches import training_batches
 from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkpoint, write_checkpoint
 from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
@@ -115,6 +116,19 @@ def test_records_come_at_their_steps_and_are_whole() -> None:
         assert record.steps_per_second > 0
     assert isinstance(events[0], TrainingStarted)
     assert [event.step for event in events if isinstance(event, TrainingProgress)] == [5, 10, 12]
+
+
+def test_a_record_is_of_digits_only() -> None:
+    """What `best` shows the network as no digit is in no record; the batch's first image always is."""
+    events = Events()
+    config = replace(RECIPES["best"], steps=5, batch_size=40, log_every=5, checkpoint_every=0)
+    train(config, DIGITS, listeners=[events])
+    [record] = events.records
+    *_, (_, labels) = training_batches(DIGITS.training_images(), config).as_numpy_iterator()
+    digits = labels[labels.max(axis=1) == 1]
+    assert 20 < len(digits) < 40
+    assert record.labels == digits.argmax(axis=1).tolist()
+    assert len(record.probabilities) == len(digits)
 
 
 def test_the_last_loss_and_the_test_split_are_reported() -> None:
