@@ -10,7 +10,7 @@ the 1 of most other countries as a 7.
 
 And some images are turned or mirrored into what is no digit, for which the network is to favour none: so it learns to
 know when it does not know (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier Exposure", 2019).
-A mirrored 9 is a P, a 3 on its back an M.
+A 3 on its back is an M, a 7 by half a turn an L.
 
 The result is a function of (seed, step) alone: a resumed run, or another process, sees the same pictures.
 """
@@ -30,24 +30,25 @@ SHEAR = 0.2  # the slant: pixels sideways for each pixel down
 SHIFT = 2.0  # pixels, down and right apart
 ELASTIC = 0.3  # root mean square of the displacement, in pixels
 
-FLAGGED = 0.4  # share of the 1s that get a flag, of those ...
+FLAGGED = 0.25  # share of the 1s that get a flag, of those ...
 UPRIGHT = 0.35  # ... whose stroke moves fewer columns a row: at a slant, it would be a 7
 FLAG_LENGTH = (0.25, 0.5)  # of the stroke's
 FLAG_ANGLE = (0.6, 1.0)  # radians between the flag and the vertical
 
-OUTLIERS = 0.2  # share of images that get one of eight reflections, drawn evenly, where it is among these:
+OUTLIERS = 0.1  # share of images that get one of eight reflections, drawn evenly, where it is among these:
 TRANSPOSED, UPSIDE_DOWN, MIRRORED = 1, 2, 4  # done in this order, and added up
-NO_DIGIT = (  # reflections by digit, without those in which it, or another digit, may be seen
+QUARTER_TURNS = (TRANSPOSED + UPSIDE_DOWN, TRANSPOSED + MIRRORED)
+NO_DIGIT = (  # reflections by digit, and only those in which no writer's hand would make another digit
     (),  # 0
-    (3, 5),  # 1: on its side; where it slants, transposing leaves it a 1
-    (1, 3, 5, 7),  # 2: on its side; mirrored it is close to a 5
-    (1, 3, 4, 5, 6, 7),  # 3: all but upside down
-    (1, 2, 3, 4, 5, 7),  # 4: all but by half a turn, where it is close to a 6
-    (1, 3, 5, 7),  # 5: on its side; mirrored it is close to a 2
-    (1, 2, 3, 4, 5, 7),  # 6: all but by half a turn
-    (1, 2, 3, 4, 5, 6, 7),  # 7
+    (),  # 1: it may slant so far that none makes it another thing
+    QUARTER_TURNS,  # 2: mirrored it is close to a 5
+    (*QUARTER_TURNS, MIRRORED),  # 3
+    QUARTER_TURNS,  # 4: by half a turn it is close to a 6
+    QUARTER_TURNS,  # 5: mirrored it is close to a 2
+    QUARTER_TURNS,  # 6: upside down it is close to a 9
+    (*QUARTER_TURNS, MIRRORED, UPSIDE_DOWN, UPSIDE_DOWN + MIRRORED),  # 7
     (),  # 8
-    (1, 2, 3, 4, 5, 7),  # 9: all but by half a turn
+    QUARTER_TURNS,  # 9: upside down it is close to a 6
 )
 
 KNOTS = 7  # the displacement field is a sum of KNOTS x KNOTS Gaussian bumps ...

@@ -120,7 +120,7 @@ RECIPES = {
     ),
     "best": TrainConfig(
         recipe="best",
-        steps=15_000,
+        steps=12_000,
         learning_rate=0.002,
         optimizer="adam",
         warmup=0.05,

@@ -86,14 +86,14 @@ def strokes(slant: float) -> np.ndarray:
 
 @pytest.mark.usefixtures("undistorted")
 @pytest.mark.parametrize("slant", [0.0, -0.25, 0.25])
-def test_two_fifths_of_the_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
+def test_a_quarter_of_the_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
     """The flag is new ink left of the stroke, in its upper half, that falls to the left and joins it at its top."""
     ones = strokes(slant)
     flagged = augmented(ones, labels=np.ones(1000, np.uint8))
     added = (flagged - ones)[..., 0]
     assert np.abs(added[added.max(axis=(1, 2)) < 0.5]).max() < 1e-3
     flags = added[added.max(axis=(1, 2)) >= 0.5]
-    assert 0.35 < len(flags) / len(ones) < 0.45
+    assert 0.2 < len(flags) / len(ones) < 0.3
     assert not flags[:, 16:].any()
     _, rows, columns = np.nonzero(flags > 0.5)
     assert rows.min() >= 4
@@ -118,7 +118,7 @@ REFLECTED = {
     "transposed": np.transpose,
     "transposed and half a turn": lambda image: np.rot90(image, 2).T,
 }
-ON_ITS_SIDE = {"left turn", "right turn", "transposed", "transposed and half a turn"}
+ON_ITS_SIDE = {"left turn", "right turn"}
 
 
 @pytest.mark.usefixtures("undistorted")
@@ -126,15 +126,15 @@ ON_ITS_SIDE = {"left turn", "right turn", "transposed", "transposed and half a t
     ("digit", "outliers"),
     [
         (0, set()),
-        (1, {"left turn", "right turn"}),
+        (1, set()),
         (2, ON_ITS_SIDE),
-        (3, ON_ITS_SIDE | {"mirrored", "half a turn"}),
-        (4, ON_ITS_SIDE | {"mirrored", "upside down"}),
+        (3, ON_ITS_SIDE | {"mirrored"}),
+        (4, ON_ITS_SIDE),
         (5, ON_ITS_SIDE),
-        (6, ON_ITS_SIDE | {"mirrored", "upside down"}),
+        (6, ON_ITS_SIDE),
         (7, ON_ITS_SIDE | {"mirrored", "upside down", "half a turn"}),
         (8, set()),
-        (9, ON_ITS_SIDE | {"mirrored", "upside down"}),
+        (9, ON_ITS_SIDE),
     ],
 )
 def test_outliers_are_reflections_that_show_no_digit(
@@ -162,12 +162,12 @@ def test_outliers_are_reflections_that_show_no_digit(
     assert not any(any(shows) for shows in seen.values())
 
 
-def test_a_tenth_of_a_batch_is_no_digit_but_never_its_first_image() -> None:
+def test_one_image_in_fifty_is_no_digit_but_never_the_first_of_a_batch() -> None:
     """A record, which is of digits, has at least one to tell of."""
     shares = []
-    for step in range(40):
+    for step in range(80):
         moment = tf.constant(step, tf.int64)
         _, is_digit = augment(tf.constant(IMAGES), tf.constant(LABELS), 0, moment, batch_size=64, rows=slice(0, 64))
         assert is_digit[0]
         shares.append(1 - np.mean(is_digit))
-    assert 0.08 < np.mean(shares) < 0.13
+    assert 0.015 < np.mean(shares) < 0.03

@@ -1,6 +1,6 @@
 """Train several seeds of recipes and print what each run came to, with mean and spread, hardware and versions.
 
-python tests/benchmarks/seeds.py --data FOLDER fast best --seeds 5
+python tests/benchmarks/seeds.py fast best --data FOLDER --seeds 0 1 2
 """
 
 import argparse
@@ -28,16 +28,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--data", default=None, help="as for mnistcnn train")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="where to keep the models, as best-0.keras")
     options = parser.parse_args()
 
-    print(f"{setting()} {options.seeds} seeds each.\n")
+    print(f"{setting()} {len(options.seeds)} seeds each.\n")
     print("| recipe | seed | test accuracy | seconds | steps/s | weights |")
     print("|---|---|---|---|---|---|")
     for recipe in options.recipes:
         accuracies, seconds = [], []
-        for seed in range(options.seeds):
+        for seed in options.seeds:
             model = options.models / f"{recipe}-{seed}.keras" if options.models else None
             result = train(recipe, options.data, model=model, seed=seed, quiet=True)
             assert result.test is not None
