@@ -10,6 +10,7 @@ import numpy as np
 SIDE = 512
 DARKEST_PAPER = 32  # of 255: below it a share of the light says nothing
 LEVEL = 0.3  # ink this much weaker than the strongest is still made even
+NOISE = 6  # standard deviations
 FAINTEST_RISE = 0.04  # of the paper's light: what counts as ink at all
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # a pixel's eight neighbours
 
@@ -35,10 +36,11 @@ def darkness_of_ink(grey: np.ndarray) -> float:
     return float(cubes.sum() / max(np.abs(cubes).sum(), 1e-9))
 
 
-def missing_light(grey: np.ndarray, reach: float) -> np.ndarray:
-    """Return the share of the paper's light that dark things take away: (H, W) float32 in [0, 1].
+def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of the paper's light that dark things take away, and its noise: (H, W) float32, in [0, 1].
 
-    `reach` is a share of the shorter side: narrower things are ink, wider ones shadow.
+    Noise is a standard deviation; the less light, the larger it is beside it. `reach` is a share of the shorter side:
+    narrower things are ink, wider ones shadow.
     """
     height, width = grey.shape
     small = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
@@ -49,16 +51,22 @@ def missing_light(grey: np.ndarray, reach: float) -> np.ndarray:
     background = cv2.morphologyEx(background, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     background = cv2.resize(background[side:-side, side:-side], (width, height), interpolation=cv2.INTER_LINEAR)
     background = cv2.erode(background, np.ones((5, 5), np.uint8))  # a shadow's edge is not a line
-    missing = np.clip(1 - grey / np.maximum(background, DARKEST_PAPER).astype(np.float32), 0, 1)
-    return np.maximum(missing - np.median(missing), 0)  # the closing rides on top of the grain
+    light = np.maximum(background, DARKEST_PAPER).astype(np.float32)
+    missing = np.clip(1 - grey / light, 0, 1)
+    # The closing rides on top of the grain.
+    return np.maximum(missing - np.median(missing), 0), grain(grey.astype(np.float32)) / light
 
 
-def levelled(ink: np.ndarray) -> np.ndarray:
-    """Make the strength of ink (H, W) in [0, 1] even: light weighs on dark and pale ink alike, and pens run dry."""
+def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Make the strength of ink (H, W) in [0, 1] even: light weighs on dark and pale ink alike, and pens run dry.
+
+    What is no stronger than NOISE times the noise (H, W), as grain in a shadow, is not made as strong as ink.
+    """
     small = cv2.resize(cv2.GaussianBlur(ink, (0, 0), 1.5), (64, 64), interpolation=cv2.INTER_AREA)
     strength = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (3, 3))
     strength = cv2.resize(strength, ink.shape[::-1])
-    return np.minimum(ink / np.maximum(strength, max(LEVEL * float(strength.max()), 0.03)), 1)
+    weakest = np.maximum(NOISE * noise, max(LEVEL * float(strength.max()), 0.03))
+    return np.asarray(np.minimum(ink / np.maximum(strength, weakest), 1))
 
 
 def grain(values: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mnistcnn.drawing import stroke_width
+from mnistcnn.drawing import stroke_variation, stroke_width
 from mnistcnn.ink import SIDE, darkness_of_ink, grain, ink_mask, levelled, missing_light
 from mnistcnn.ruled_paper import erase_rules
 
@@ -17,6 +17,7 @@ SPECK = 0.03  # what is shorter, as a share of SIDE, is no stroke
 FAINTEST = 0.04  # of the paper's light: fainter things are no ink
 SHADE = 0.25  # along the border, weaker ink is rather where the light falls off
 SURE = 0.5  # a polarity surer than this is not put in question
+RIVAL = 0.6  # of the best part's score: shadow weakens strokes, so that a bright stump may outdo all the rest
 REACHES = (0.1, 0.18, 0.32)  # of the shorter side: wider than the strokes, narrower than a shadow
 
 
@@ -50,8 +51,9 @@ class Parts:
         mask = self.mask(parts)
         _, _, width, height = cv2.boundingRect(mask)
         blob = max(0.0, stroke_width(mask) / max(width, height) - 0.2)
+        uneven = max(0.0, stroke_variation(mask) - 0.2)  # light between strokes and a shadow's edge is a wedge
         whole = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # as if its parts were one
-        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-25 * blob))
+        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-25 * blob - 8 * uneven))
 
 
 def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
@@ -104,11 +106,11 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
 
 def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
     """Return the parts of dark ink on light paper, rules erased, scored by strength, size, and being off the border."""
-    ink = missing_light(grey, reach)
+    ink, noise = missing_light(grey, reach)
     if grain(ink) > 0.05 * np.percentile(ink, 99.8):  # faint ink in coarse grain
-        ink = missing_light(cv2.GaussianBlur(grey, (0, 0), 3), reach)
+        ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), 3), reach)
     faintest = max(FAINTEST, 5 * grain(ink))
-    even = levelled(ink)
+    even = levelled(ink, noise)
     mask = erase_rules(ink, ink_mask(even))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     scores = np.zeros(count)
@@ -134,22 +136,37 @@ def _along_the_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...])
 
 
 def _one_digit(parts: Parts) -> list[int]:
-    """Return the parts of the one digit: the best, or what it frames, and what belongs to it, as a 5's loose bar."""
-    best, ranked = parts.best, parts.ranked
+    """Return the parts of the one digit: the largest of the best, or what it frames, and all that leads on from it.
+
+    So a 5 has its loose bar, and a 0 that rules or a shadow's edge cut to pieces is whole again.
+    """
+    ranked = parts.ranked
+    rivals = [part for part in ranked if parts.scores[part] > RIVAL * parts.scores[parts.best]]
+    best = max(rivals, key=lambda part: float(np.hypot(*parts.boxes[part][2:])), default=parts.best)
     x, y, width, height = parts.boxes[best]
-    for part in ranked[1:]:
+    for part in ranked:
         left, top, w, h = parts.boxes[part]
         if left > x and top > y and left + w < x + width and top + h < y + height and h > 0.3 * height:
             best, (x, y, width, height) = part, parts.boxes[part]
             break
-    near = []
-    for part in ranked:
-        left, top, w, h = parts.boxes[part]
-        apart = max(left - (x + width), x - (left + w), top - (y + height), y - (top + h), 0)
-        strong = parts.scores[part] > 0.25 * parts.scores[best]
-        if part != best and strong and apart < 0.2 * max(width, height) and max(w, h) < 1.6 * max(width, height):
-            near.append(part)
-    return [best, *near]
+    side = max(width, height)
+    loose = [
+        part
+        for part in ranked
+        if part != best and parts.scores[part] > 0.25 * parts.scores[best] and max(parts.boxes[part][2:]) < 1.6 * side
+    ]
+    digit = [best]
+    for part in digit:  # which grows meanwhile
+        near = [other for other in loose if _distance(parts.boxes[part], parts.boxes[other]) < 0.2 * side]
+        digit += near
+        loose = [other for other in loose if other not in near]
+    return digit
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> int:
+    """Return how far apart two boxes (x, y, width, height) are, to the right, left, above or below; 0 if they touch."""
+    (x1, y1, width1, height1), (x2, y2, width2, height2) = one, other
+    return int(max(x2 - (x1 + width1), x1 - (x2 + width2), y2 - (y1 + height1), y1 - (y2 + height2), 0))
 
 
 def _one_above_the_other(parts: Parts, one: int, other: int) -> bool:

@@ -195,6 +195,33 @@ def test_chalk_that_lies_half_in_shadow_is_one_digit(edge: int) -> None:
     assert difference(read(in_shadow), read(board)) < 0.12
 
 
+def test_what_lies_in_the_light_is_not_taken_for_the_whole() -> None:
+    """Of a 1 of chalk the base is in the light, and the stem in shadow, weaker and much longer."""
+    board = np.full((300, 300), 10, np.uint8)
+    for start, end in (((150, 20), (150, 270)), ((80, 270), (220, 270))):
+        cv2.line(board, start, end, 250, 10, cv2.LINE_AA)
+    in_shadow = np.where(np.arange(300)[:, None] < 255, board // 2, board)
+    assert difference(read(in_shadow), read(board)) < 0.12
+
+
+def test_what_light_rules_cut_to_pieces_is_one_digit() -> None:
+    """A dark loop under a white grid is many arcs, of which each is close to the next ones only."""
+    loop = np.full((300, 300), 110, np.uint8)
+    cv2.circle(loop, (150, 150), 100, 20, 14, cv2.LINE_AA)
+    cut = loop.copy()
+    for line in (110, 190):
+        cut[line : line + 6] = cut[:, line : line + 6] = 180
+    assert difference(read(cut), read(loop)) < 0.12
+
+
+def test_grain_in_a_shadow_is_no_ink() -> None:
+    """Where there is less light, the same grain is more of it."""
+    y, x = np.indices((300, 300))
+    picture = seven(ink=60) * np.where(x - 0.6 * y > 115, 0.35, 1.0)
+    picture = cv2.GaussianBlur(picture, (0, 0), 2) * 0.6 + 40 + np.random.default_rng(0).normal(0, 12, picture.shape)
+    assert difference(read(picture.clip(0, 255).astype(np.uint8)), CLEAN) < 0.12
+
+
 @pytest.mark.parametrize("width", [3, 5, 9, 20])
 def test_strokes_stronger_than_the_rules_lose_nothing_to_them(width: int) -> None:
     """Rules at a third of its strength vanish, and a loop as broad or thin as any pen's stays whole."""
