@@ -198,9 +198,9 @@ def test_chalk_that_lies_half_in_shadow_is_one_digit(edge: int) -> None:
 def test_what_lies_in_the_light_is_not_taken_for_the_whole() -> None:
     """Of a 1 of chalk the base is in the light, and the stem in shadow, weaker and much longer."""
     board = np.full((300, 300), 10, np.uint8)
-    for start, end in (((150, 20), (150, 270)), ((80, 270), (220, 270))):
-        cv2.line(board, start, end, 250, 10, cv2.LINE_AA)
-    in_shadow = np.where(np.arange(300)[:, None] < 255, board // 2, board)
+    for start, end in (((150, 20), (150, 270)), ((95, 270), (205, 270))):
+        cv2.line(board, start, end, 250, 12, cv2.LINE_AA)
+    in_shadow = np.where(np.arange(300)[:, None] < 245, board // 2, board)
     assert difference(read(in_shadow), read(board)) < 0.12
 
 
