@@ -158,3 +158,11 @@ print(result.test.data, [str(one.message)[-60:] for one in caught if one.categor
 """
     expected = "digits ['Going on with the 1,797 bundled UCI digits instead of MNIST.'] <string>\n"
     assert python(program).stdout == expected
+
+
+def test_a_programs_garbage_is_collected_as_before(python: Run) -> None:
+    """Keras is loaded without the collector, which then goes on, or stays off, and leaves no object out of account."""
+    loads = "import gc; from mnistcnn.runtime import start_keras; {}; start_keras(); "
+    loads += "print(gc.isenabled(), gc.get_freeze_count())"
+    assert python(loads.format("gc.enable()")).stdout.split() == ["True", "0"]
+    assert python(loads.format("gc.disable()")).stdout.split() == ["False", "0"]
