@@ -1,5 +1,7 @@
 """The distortions of the `best` recipe."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -108,7 +110,7 @@ def test_only_upright_ones_get_a_flag() -> None:
     np.testing.assert_allclose(augmented(strokes(-0.6), labels=np.ones(1000, np.uint8)), strokes(-0.6), atol=1e-3)
 
 
-REFLECTED = {
+REFLECTED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as it is": lambda image: image,
     "half a turn": lambda image: image[::-1, ::-1],
     "upside down": np.flipud,
