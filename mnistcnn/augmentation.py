@@ -40,7 +40,7 @@ TRANSPOSED, UPSIDE_DOWN, MIRRORED = 1, 2, 4  # done in this order, and added up
 QUARTER_TURNS = (TRANSPOSED + UPSIDE_DOWN, TRANSPOSED + MIRRORED)
 NO_DIGIT = (  # reflections by digit, and only those in which no writer's hand would make another digit
     (),  # 0
-    (),  # 1: it may slant so far that none makes it another thing
+    (),  # 1: where it slants, turned or mirrored it is a 1 still
     QUARTER_TURNS,  # 2: mirrored it is close to a 5
     (*QUARTER_TURNS, MIRRORED),  # 3
     QUARTER_TURNS,  # 4: by half a turn it is close to a 6
