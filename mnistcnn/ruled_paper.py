@@ -9,9 +9,11 @@ from mnistcnn.drawing import stroke_width
 from mnistcnn.ink import SIDE
 
 BAND = 7  # pixels to each rule, its blur with it
+SLACK = np.ones((3, 3), np.uint8)  # Hough's lines are a pixel or two off
 PARALLEL = 3  # rules at least; fewer may be strokes
 STRONGER = 1.6  # times as strong as a rule is no rule
-DISTINCT = 2.0  # times as strong as the rules, what else there is can be told from them by that alone
+CROSSINGS = 8  # directions in which a stroke may cross a rule
+DISTINCT = 1.8  # times as strong as the rules, what else there is can be told from them by that alone
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class Rule:
     end: list[int]
     strength: float  # of its ink, in [0, 1]
 
-    def drawn_on(self, mask: np.ndarray) -> np.ndarray:
-        """Draw the band that it may fill into a mask (H, W) uint8, and return that."""
-        return np.asarray(cv2.line(mask, self.start, self.end, 1, BAND))
+    def draw_on(self, printed: np.ndarray) -> None:
+        """Draw the band that it may fill into an image (H, W), as strong as it is."""
+        cv2.line(printed, self.start, self.end, self.strength, BAND)
 
 
 def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -37,27 +39,26 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     rules = _find_rules(ink, mask)
     if not rules:
         return mask
-    lines = np.zeros_like(mask)
+    printed = np.zeros(mask.shape, np.float32)  # how strong the rules are, where they are
     for rule in rules:
-        rule.drawn_on(lines)
+        rule.draw_on(printed)
+    lines = (printed > 0).astype(np.uint8)
     usual = float(np.median([rule.strength for rule in rules]))
-    rest = ink[(mask & (1 - lines)) > 0]
-    if rest.size and np.median(rest) > DISTINCT * usual:
+    rest = mask & (1 - lines)
+    if rest.any() and np.median(ink[rest > 0]) > DISTINCT * usual:
         return np.asarray(mask & np.greater(ink, STRONGER * usual).astype(np.uint8))
     rule_width = stroke_width(mask & lines)
     side = int(np.ceil(1.6 * rule_width)) + 1  # fits into strokes, not where two rules cross
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     if broad.any() and stroke_width(broad) > 2 * rule_width and _extent(broad) > 0.1 * SIDE:
         return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)
-    for rule in rules:
-        mask = _without_rule(ink, mask, rule)
-    return mask
+    return np.asarray(mask & (_closed(rest) | (ink > STRONGER * printed)))
 
 
 def _find_rules(ink: np.ndarray, mask: np.ndarray) -> list[Rule]:
     """Return the rules among the straight lines of the mask's thin parts."""
-    wide = cv2.dilate(mask, np.ones((3, 3), np.uint8))  # Hough's lines are a pixel or two off
-    lines = [_rule(rho, theta, ink, wide) for rho, theta in _straight_lines(mask)]
+    wide, strongest = cv2.dilate(mask, SLACK), cv2.dilate(ink, SLACK)
+    lines = [_rule(rho, theta, strongest, wide) for rho, theta in _straight_lines(mask)]
     rules = [rule for rule in lines if rule is not None]
     rules = [rule for rule in rules if sum(abs(rule.normal @ other.normal) > 0.998 for other in rules) >= PARALLEL]
     usual = float(np.median([rule.strength for rule in rules])) if rules else 0.0
@@ -83,8 +84,11 @@ def _straight_lines(mask: np.ndarray) -> list[tuple[float, float]]:
     return lines
 
 
-def _rule(rho: float, theta: float, ink: np.ndarray, wide: np.ndarray) -> Rule | None:
-    """Return the line as a rule where it is dark all along and paper beside it; None where it is none."""
+def _rule(rho: float, theta: float, strongest: np.ndarray, wide: np.ndarray) -> Rule | None:
+    """Return the line as a rule where it is dark all along and paper beside it; None where it is none.
+
+    `strongest` and `wide` are the ink and its mask, each pixel with its neighbours.
+    """
     height, width = wide.shape
     normal = np.array([np.cos(theta), np.sin(theta)])
     steps = np.arange(-1.5 * SIDE, 1.5 * SIDE, 3)[:, None]
@@ -98,19 +102,20 @@ def _rule(rho: float, theta: float, ink: np.ndarray, wide: np.ndarray) -> Rule |
     )
     if on <= 0.75 or min(beside) >= 0.35:
         return None
-    strength = float(np.median(ink[points[:, 1], points[:, 0]]))
+    strength = float(np.median(strongest[points[:, 1], points[:, 0]]))
     return Rule(normal, points[0].tolist(), points[-1].tolist(), strength)
 
 
-def _without_rule(ink: np.ndarray, mask: np.ndarray, rule: Rule) -> np.ndarray:
-    """Return the mask without a rule, but with what crosses it: strokes on both its sides, and stronger ink."""
-    band = rule.drawn_on(np.zeros_like(mask))
-    rest = mask * (1 - band)
-    dx, dy = np.rint(7 * rule.normal).astype(int).tolist()
-    across = cv2.line(np.zeros((15, 15), np.uint8), (7 - dx, 7 - dy), (7 + dx, 7 + dy), 1, 1)
-    crossing = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, across)
-    strong = np.greater(ink, STRONGER * rule.strength).astype(np.uint8)
-    return np.asarray(rest | (band & mask & (crossing | strong)))
+def _closed(strokes: np.ndarray) -> np.ndarray:
+    """Return a mask (H, W) uint8 of strokes with the gaps filled that a rule leaves where one crosses it at a slant."""
+    closed = strokes.copy()
+    for angle in np.arange(0, np.pi, np.pi / CROSSINGS):
+        x, y = np.rint(1.4 * BAND * np.array([np.cos(angle), np.sin(angle)])).astype(int).tolist()
+        middle = max(abs(x), abs(y))
+        across = np.zeros((2 * middle + 1, 2 * middle + 1), np.uint8)
+        cv2.line(across, (middle - x, middle - y), (middle + x, middle + y), 1)
+        closed |= cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, across)
+    return closed
 
 
 def _extent(mask: np.ndarray) -> float:

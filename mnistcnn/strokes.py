@@ -18,6 +18,8 @@ FAINTEST = 0.04  # of the paper's light: fainter things are no ink
 SHADE = 0.25  # along the border, weaker ink is rather where the light falls off
 SURE = 0.5  # a polarity surer than this is not put in question
 RIVAL = 0.6  # of the best part's score: shadow weakens strokes, so that a bright stump may outdo all the rest
+LOOSE = 0.2  # of the best part's score, at least, has what belongs to the digit, ...
+NEAR = 0.25  # ... and is no farther away than this share of its size
 REACHES = (0.1, 0.18, 0.32)  # of the shorter side: wider than the strokes, narrower than a shadow
 
 
@@ -164,11 +166,11 @@ def _one_digit(parts: Parts) -> list[int]:
     loose = [
         part
         for part in ranked
-        if part != best and parts.scores[part] > 0.2 * parts.scores[best] and max(parts.boxes[part][2:]) < 1.6 * side
+        if part != best and parts.scores[part] > LOOSE * parts.scores[best] and max(parts.boxes[part][2:]) < 1.6 * side
     ]
     digit = [best]
     for part in digit:  # which grows meanwhile
-        near = [other for other in loose if _distance(parts.boxes[part], parts.boxes[other]) < 0.2 * side]
+        near = [other for other in loose if _distance(parts.boxes[part], parts.boxes[other]) < NEAR * side]
         digit += near
         loose = [other for other in loose if other not in near]
     return digit

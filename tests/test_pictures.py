@@ -233,6 +233,22 @@ def test_strokes_stronger_than_the_rules_lose_nothing_to_them(width: int) -> Non
     assert np.array_equal(erase_rules(ink, (ink > 0.2).astype(np.uint8)), loop > 0)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.015, 0.03, 0.045, 0.06])
+def test_rules_as_strong_as_a_pencil_vanish_at_any_slant(slope: float) -> None:
+    """Antialiased hairlines, whose middle no whole pixel meets, go whole; what crosses them at a slant stays whole."""
+    pencil, squares = np.zeros((512, 512), np.uint8), np.zeros((512, 512), np.uint8)
+    cv2.ellipse(pencil, (256, 256), (90, 130), 25, 0, 360, 80, 4, cv2.LINE_AA)
+    for middle in range(-15, 530, 43):
+        there = [round(16 * (middle + slope * along)) for along in (256, -256)]
+        cv2.line(squares, (0, there[0]), (16 * 512, there[1]), 70, 2, cv2.LINE_AA, shift=4)
+        cv2.line(squares, (there[1], 0), (there[0], 16 * 512), 70, 2, cv2.LINE_AA, shift=4)
+    ink = np.maximum(pencil, squares).astype(np.float32) / 255
+    left = erase_rules(ink, (ink > 0.1).astype(np.uint8))
+    off_the_loop = cv2.dilate(pencil, np.ones((15, 15), np.uint8)) == 0
+    assert not (left & off_the_loop)[16:-16, 16:-16].any()  # of a rule across a corner there is too little to tell
+    assert left[pencil > 25].mean() > 0.75  # where the loop runs along a rule, nothing tells them apart
+
+
 @pytest.mark.parametrize("degrees", [-15, 15])
 def test_a_turned_picture_gives_the_turned_digit(degrees: int) -> None:
     """The digit is not set upright: a slanted 7 and a straight one are told apart by the network alone."""
