@@ -47,14 +47,18 @@ class Parts:
         return np.isin(self.labels, parts).astype(np.uint8)
 
     def quality(self, parts: list[int]) -> float:
-        """Return a figure to compare reaches by: strong strokes, not a blob; 0 without a digit."""
+        """Return a figure to compare polarities and reaches by: strong strokes of one width; 0 without a digit.
+
+        A pen has one width; a blob has too much, and light between strokes and a shadow's edge has many.
+        """
         if not self.scores[self.best]:
             return 0.0
         mask = self.mask(parts)
         _, _, width, height = cv2.boundingRect(mask)
         blob = max(0.0, stroke_width(mask) / max(width, height) - 0.2)
+        uneven = max(0.0, stroke_variation(mask) - 0.2)
         whole = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # as if its parts were one
-        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-25 * blob))
+        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-25 * blob - 4 * uneven))
 
 
 def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
@@ -95,26 +99,10 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
         polarities = [False, True] if abs(darkness) < SURE else [darkness < 0]
     else:
         polarities = [light_on_dark]
-    found = [_parts_with_best_reach(255 - grey if inverted else grey) for inverted in polarities]
-    return max((parts for parts in found if parts is not None), key=_even_quality, default=None)
-
-
-def _even_quality(parts: Parts) -> float:
-    """Return a figure to compare polarities by: a pen has one width; light between it and a shadow's edge has not."""
-    digit = _one_digit(parts)
-    uneven = max(0.0, stroke_variation(parts.mask(digit)) - 0.2)
-    return parts.quality(digit) * float(np.exp(-8 * uneven))
-
-
-def _parts_with_best_reach(grey: np.ndarray) -> Parts | None:
-    """Return the parts of dark ink with the reach that gives the best digit; None where there is no stroke."""
-    best, found = 0.0, None
-    for reach in REACHES:
-        parts = _parts_within_reach(grey, reach)
-        quality = parts.quality(_one_digit(parts))
-        if quality > 1.1 * best:  # a wider reach must be worth the shadows that it lets in
-            best, found = quality, parts
-    return found
+    papers = [255 - grey if inverted else grey for inverted in polarities]
+    found = [_parts_within_reach(paper, reach) for paper in papers for reach in REACHES]
+    best = max(found, key=lambda parts: parts.quality(_one_digit(parts)))
+    return best if best.ranked else None
 
 
 def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
