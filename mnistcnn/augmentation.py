@@ -30,7 +30,7 @@ SHEAR = 0.2  # the slant: pixels sideways for each pixel down
 SHIFT = 2.0  # pixels, down and right apart
 ELASTIC = 0.3  # root mean square of the displacement, in pixels
 
-FLAGGED = 0.25  # share of the 1s that get a flag, of those ...
+FLAGGED = 0.4  # share of the 1s that get a flag, of those ...
 UPRIGHT = 0.35  # ... whose stroke moves fewer columns a row: at a slant, it would be a 7
 FLAG_LENGTH = (0.25, 0.5)  # of the stroke's
 FLAG_ANGLE = (0.6, 1.0)  # radians between the flag and the vertical

@@ -120,16 +120,16 @@ RECIPES = {
     ),
     "best": TrainConfig(
         recipe="best",
-        steps=12_000,
-        learning_rate=0.002,
+        steps=18_000,
+        learning_rate=0.001,
         optimizer="adam",
         warmup=0.05,
         weight_decay=0.3,
         label_smoothing=0.05,
         augmentation=True,
         validation_held_out=False,
-        # Of the run, seed 0, that held the validation images out: 99.66 % of them were read right.
-        calibration=0.536,
+        # Of the run, seed 0, that held the validation images out: 99.68 % of them were read right.
+        calibration=0.542,
         evidence=3.7,
     ),
 }

@@ -2,9 +2,10 @@
 
     python tests/benchmarks/ablations.py best|fast [VARIANT...] --data PATH [--steps N] [--seeds N] [--pictures PATH]
 
-The test set is never opened: the validation split stands in its place. Its loss is that of the calibrated
-probabilities, which label smoothing leaves comparable. With `--pictures`, a FOLDER as for pictures.py, real pictures
-are read as well. Figures are means over the seeds.
+The test set is never opened: the validation split stands in its place, with `--held-out N` and the last images of the
+train split besides, until there are N. The loss is that of the calibrated probabilities, which label smoothing leaves
+comparable. With `--pictures`, a FOLDER as for pictures.py, real pictures are read as well. Figures are means over the
+seeds.
 """
 
 import argparse
@@ -18,11 +19,11 @@ from pictures import pictures_in, prepared
 from table import setting
 
 from mnistcnn.config import RECIPES
-from mnistcnn.datasets import load_dataset
+from mnistcnn.datasets import VALIDATION_IMAGES, Dataset, Split, load_dataset
 from mnistcnn.runtime import start_keras
 
 # By name: what of the recipe is other, and what of the constants of `augmentation`.
-Variants = Mapping[str, tuple[dict[str, Any], dict[str, float]]]
+Variants = Mapping[str, tuple[dict[str, Any], dict[str, Any]]]
 BEST: Variants = {
     "best": ({}, {}),
     "weight decay 0.5": ({"weight_decay": 0.5}, {}),
@@ -41,12 +42,15 @@ BEST: Variants = {
     ),
     "no outliers": ({}, {"OUTLIERS": 0.0}),
     "outliers 0.4": ({}, {"OUTLIERS": 0.4}),
-    "flags 0.4": ({}, {"FLAGGED": 0.4}),
+    "flags 0.25": ({}, {"FLAGGED": 0.25}),
+    "flag angles to 1.2": ({}, {"FLAG_ANGLE": (0.6, 1.2)}),
+    "shift 1": ({}, {"SHIFT": 1.0}),
     "no augmentation": ({"augmentation": False}, {}),
     "no label smoothing": ({"label_smoothing": 0.0}, {}),
     "label smoothing 0.1": ({"label_smoothing": 0.1}, {}),
     "dropout 0.5": ({"dropout": 0.5}, {}),
-    "learning rate 0.001": ({"learning_rate": 0.001}, {}),
+    "learning rate 0.002": ({"learning_rate": 0.002}, {}),
+    "rate 0.002, decay 0.2": ({"learning_rate": 0.002, "weight_decay": 0.2}, {}),
 }
 FAST: Variants = {
     "fast": ({}, {}),
@@ -64,6 +68,14 @@ FAST: Variants = {
 VARIANTS = {"best": BEST, "fast": FAST}
 
 
+def held_out(source: Dataset, count: int) -> tuple[Split, Split]:
+    """Return the validation split, made up to `count` images from the end of the train split, and what is left."""
+    images, validating = source.training_images(), len(source.split("validation"))
+    positions = np.arange(len(images))
+    held = (positions < validating) | (positions >= len(images) + validating - count)
+    return images[held], images[~held]
+
+
 def main() -> None:
     """Train the variants named on the command line and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,6 +84,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="as for mnistcnn train")
     parser.add_argument("--steps", type=int, help="in place of the recipe's")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--held-out", type=int, default=VALIDATION_IMAGES, metavar="N")
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="where to keep the models, as NAME-0.keras")
     parser.add_argument("--pictures", metavar="FOLDER", help="labelled pictures")
     options = parser.parse_args()
@@ -82,8 +95,9 @@ def main() -> None:
     from mnistcnn.training import train
 
     source = load_dataset(options.data)
-    validation = source.split("validation")
-    dataset = replace(source, readers={**source.readers, "test": lambda: validation})
+    validation, training = held_out(source, options.held_out)
+    held = {"train": lambda: training, "validation": lambda: validation, "test": lambda: validation}
+    dataset = replace(source, readers=held)
     pictures = list(pictures_in(options.pictures, 0)) if options.pictures else []
     inputs, labels = [prepared("this", grey) for _, grey, _ in pictures], [label for *_, label in pictures]
     usual = {name: getattr(augmentation, name) for _, constants in BEST.values() for name in constants}
