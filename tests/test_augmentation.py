@@ -88,14 +88,14 @@ def strokes(slant: float) -> np.ndarray:
 
 @pytest.mark.usefixtures("undistorted")
 @pytest.mark.parametrize("slant", [0.0, -0.25, 0.25])
-def test_a_quarter_of_the_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
+def test_two_in_five_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
     """The flag is new ink left of the stroke, in its upper half, that falls to the left and joins it at its top."""
     ones = strokes(slant)
     flagged = augmented(ones, labels=np.ones(1000, np.uint8))
     added = (flagged - ones)[..., 0]
     assert np.abs(added[added.max(axis=(1, 2)) < 0.5]).max() < 1e-3
     flags = added[added.max(axis=(1, 2)) >= 0.5]
-    assert 0.2 < len(flags) / len(ones) < 0.3
+    assert 0.35 < len(flags) / len(ones) < 0.45
     assert not flags[:, 16:].any()
     _, rows, columns = np.nonzero(flags > 0.5)
     assert rows.min() >= 4
