@@ -25,10 +25,6 @@ class Rule:
     end: list[int]
     strength: float  # of its ink, in [0, 1]
 
-    def draw_on(self, printed: np.ndarray) -> None:
-        """Draw the band that it may fill into an image (H, W), as strong as it is."""
-        cv2.line(printed, self.start, self.end, self.strength, BAND)
-
 
 def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the mask (H, W) uint8 of `ink` (H, W) in [0, 1] without rules.
@@ -41,7 +37,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return mask
     printed = np.zeros(mask.shape, np.float32)  # how strong the rules are, where they are
     for rule in rules:
-        rule.draw_on(printed)
+        cv2.line(printed, rule.start, rule.end, rule.strength, BAND)
     lines = (printed > 0).astype(np.uint8)
     usual = float(np.median([rule.strength for rule in rules]))
     rest = mask & (1 - lines)
