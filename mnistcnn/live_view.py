@@ -28,6 +28,7 @@ SPARKLINE_COLUMNS = 40
 BAR_COLUMNS = 50
 FEW_PICTURES = 100  # are read before a bar would be seen
 LINES_SHOWN = 5  # with all above them they fit a terminal of 24 rows
+REDRAWS_PER_SECOND = 1  # each takes 3 ms of a core that the network waits for
 
 
 class CountView:
@@ -92,7 +93,12 @@ class TrainingView:
         self._losses: list[float] = []
         self._record: TrainingRecord | None = None
         self._lines: deque[str] = deque(maxlen=LINES_SHOWN)
-        self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=4, transient=True)
+        self._live = Live(
+            get_renderable=self._picture,
+            console=self._console,
+            refresh_per_second=REDRAWS_PER_SECOND,
+            transient=True,
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """The package as a library: what a notebook does with it, and how results show themselves there."""
 
+import platform
 import re
 import sys
 from html.parser import HTMLParser
@@ -166,3 +167,16 @@ def test_a_programs_garbage_is_collected_as_before(python: Run) -> None:
     loads += "print(gc.isenabled(), gc.get_freeze_count())"
     assert python(loads.format("gc.enable()")).stdout.split() == ["True", "0"]
     assert python(loads.format("gc.disable()")).stdout.split() == ["False", "0"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="TensorFlow for other processors may be built without them")
+@pytest.mark.parametrize(("variables", "expected"), [({}, "True"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "False")])
+def test_tensorflow_uses_its_fast_kernels(python: Run, variables: dict[str, str], expected: str) -> None:
+    """Those of oneDNN are asked for on any CPU, of which TensorFlow takes some for too old, unless a user says no."""
+    program = """
+from mnistcnn.runtime import start_keras
+start_keras("tensorflow")
+from tensorflow.python.util import _pywrap_util_port
+print(_pywrap_util_port.IsMklEnabled())
+"""
+    assert python(program, env=variables).stdout.split() == [expected]
