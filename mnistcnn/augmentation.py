@@ -71,8 +71,9 @@ def augment(
     chosen = tf.where((labels == 1) & is_digit & (uniform[0] < FLAGGED))  # (F, 1)
     flags = _flags(tf.gather_nd(images, chosen), *tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1)))
     images = tf.tensor_scatter_nd_max(images, chosen, flags)
-    parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)[rows]
-    return _resample(images, parameters, _basis()), is_digit
+    parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)
+    # A product of matrices may round each row differently in a smaller one, so the whole batch's is taken apart.
+    return _resample(images, _coordinates(parameters, _basis())[rows]), is_digit
 
 
 def _with_outliers(
@@ -112,7 +113,8 @@ def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     stroke = _along_and_across(-tf.atan(columns_a_row))
     lengthened = tf.stack([1.0 / short, tf.ones_like(short)], 1)[:, None]  # (F, 1, 2): as thick, but not as long
     to_source = (stroke * lengthened) @ tf.linalg.matrix_transpose(turned)  # (F, 2, 2)
-    flags = _resample(ones, tf.concat([CENTRE + end - to_source @ end, to_source], 2), _basis()[:3])
+    to_source = tf.concat([CENTRE + end - to_source @ end, to_source], 2)  # (F, 2, 3)
+    flags = _resample(ones, _coordinates(to_source, _basis()[:3]))
     return tf.where((tf.abs(columns_a_row) < UPRIGHT)[:, None, None, None], flags, 0.0)
 
 
@@ -152,10 +154,14 @@ def _basis() -> npt.NDArray[np.float32]:
     return np.vstack([np.ones(SIZE**2), y.ravel(), x.ravel(), fields]).astype(np.float32)
 
 
-def _resample(images: tf.Tensor, parameters: tf.Tensor, basis: npt.NDArray[np.float32]) -> tf.Tensor:
-    """Read `images` at the y and x that `parameters` `(B, 2, N)` make of `basis` `(N, P)`: bilinear, and 0 outside."""
-    coordinates = tf.reshape(parameters, (-1, basis.shape[0])) @ tf.constant(basis)  # (B * 2, P)
-    coordinates = tf.reshape(coordinates, (-1, 2, SIZE * SIZE))
+def _coordinates(parameters: tf.Tensor, basis: npt.NDArray[np.float32]) -> tf.Tensor:
+    """Return the y and x, `(B, 2, P)`, that `parameters` `(B, 2, N)` make of `basis` `(N, P)`."""
+    product = tf.reshape(parameters, (-1, basis.shape[0])) @ tf.constant(basis)  # (B * 2, P)
+    return tf.reshape(product, (-1, 2, SIZE * SIZE))
+
+
+def _resample(images: tf.Tensor, coordinates: tf.Tensor) -> tf.Tensor:
+    """Read `images` `(B, 28, 28, 1)` at `coordinates` `(B, 2, P)`, y and x: bilinear, and 0 outside."""
     # A picture with a border of one pixel has (S + 1) x (S + 1) cells; a convolution lists the four corners of each.
     corners = tf.nn.conv2d(images, tf.reshape(tf.eye(4), (2, 2, 1, 4)), 1, ((0, 0), (1, 1), (1, 1), (0, 0)))
     coordinates = tf.clip_by_value(coordinates + 1.0, 0.0, SIZE + 1.0)
