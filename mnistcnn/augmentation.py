@@ -113,8 +113,8 @@ def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     stroke = _along_and_across(-tf.atan(columns_a_row))
     lengthened = tf.stack([1.0 / short, tf.ones_like(short)], 1)[:, None]  # (F, 1, 2): as thick, but not as long
     to_source = (stroke * lengthened) @ tf.linalg.matrix_transpose(turned)  # (F, 2, 2)
-    to_source = tf.concat([CENTRE + end - to_source @ end, to_source], 2)  # (F, 2, 3)
-    flags = _resample(ones, _coordinates(to_source, _basis()[:3]))
+    parameters = tf.concat([CENTRE + end - to_source @ end, to_source], 2)  # (F, 2, 3)
+    flags = _resample(ones, _coordinates(parameters, _basis()[:3]))
     return tf.where((tf.abs(columns_a_row) < UPRIGHT)[:, None, None, None], flags, 0.0)
 
 
