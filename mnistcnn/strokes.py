@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from mnistcnn.drawing import stroke_variation, stroke_width
+from mnistcnn.frame import erase_frame
 from mnistcnn.ink import SIDE, darkness_of_ink, grain, ink_mask, levelled, missing_light
 from mnistcnn.ruled_paper import erase_rules
 
@@ -72,7 +73,7 @@ def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.
         return None
     digit = _one_digit(parts)
     others = int((parts.scores > 0.4 * parts.scores[digit[0]]).sum()) - len(digit)
-    return _without_frame(parts.mask(digit)), max(0, others)
+    return parts.mask(digit), max(0, others)
 
 
 def digit_masks(grey: np.ndarray, light_on_dark: bool | None = None) -> list[np.ndarray]:
@@ -112,7 +113,7 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
         ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), 3), reach)
     faintest = max(FAINTEST, 5 * grain(ink))
     even = levelled(ink, noise)
-    mask = erase_rules(ink, ink_mask(even))
+    mask = erase_frame(erase_rules(ink, ink_mask(even)))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     scores = np.zeros(count)
     for part in range(1, count):
@@ -174,21 +175,3 @@ def _one_above_the_other(parts: Parts, one: int, other: int) -> bool:
     """Tell whether two parts are strokes of one digit rather than neighbours in a line."""
     (x1, _, width1, _), (x2, _, width2, _) = parts.boxes[one], parts.boxes[other]
     return bool(min(x1 + width1, x2 + width2) - max(x1, x2) > 0.5 * min(width1, width2))
-
-
-def _without_frame(mask: np.ndarray) -> np.ndarray:
-    """Peel off a rectangle drawn around a digit that touches it; any other mask comes back as it is."""
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(outlines, key=cv2.contourArea)
-    _, size, _ = cv2.minAreaRect(outline)
-    if cv2.contourArea(outline) < 0.85 * size[0] * size[1]:
-        return mask
-    filled = cv2.drawContours(np.zeros_like(mask), [outline], -1, 1, cv2.FILLED)
-    width = stroke_width(mask)
-    if width > 0.2 * min(size):
-        return mask
-    depth = cv2.distanceTransform(np.pad(filled, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    inside = mask * (depth > 1.6 * width).astype(np.uint8)
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
-    tall = [part for part in range(1, len(boxes)) if boxes[part][3] > 0.4 * min(size)]
-    return (labels == max(tall, key=lambda part: int(boxes[part][4]))).astype(np.uint8) if tall else mask

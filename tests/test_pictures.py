@@ -18,6 +18,7 @@ from PIL import Image
 from mnistcnn.decoding import GreyPicture, decode_picture
 from mnistcnn.drawing import draw, is_drawn, stroke_width
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.frame import erase_frame
 from mnistcnn.pictures import (
     Invert,
     NoDigitFoundError,
@@ -139,6 +140,20 @@ def framed_and_touching(grey: Grey, rng: np.random.Generator) -> Grey:
     return np.asarray(cv2.rectangle(grey.copy(), (40, 40), (260, 234), 40, 12))
 
 
+def framed_out_of_the_picture(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Draw a slanting rectangle of which two corners run out of the picture."""
+    corners = np.array([[48, 10], [325, 42], [262, 290], [-20, 265]], np.int32)
+    return np.asarray(cv2.polylines(grey.copy(), [corners], True, 40, 12, cv2.LINE_AA))
+
+
+def framed_with_gaps(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Draw a rectangle in four strokes that do not meet."""
+    picture = grey.copy()
+    for start, end in (((45, 28), (240, 32)), ((270, 45), (265, 255)), ((240, 272), (50, 268)), ((30, 250), (34, 50))):
+        cv2.line(picture, start, end, 40, 12, cv2.LINE_AA)
+    return picture
+
+
 def dotted(grey: Grey, rng: np.random.Generator) -> Grey:
     """Sprinkle ink."""
     picture = grey.copy()
@@ -166,6 +181,8 @@ HARMS: list[Harm] = [
     in_a_corner,
     framed,
     framed_and_touching,
+    framed_out_of_the_picture,
+    framed_with_gaps,
     dotted,
     beside_a_dark_thing,
 ]
@@ -183,6 +200,43 @@ def test_all_at_once_does_not_change_the_digit() -> None:
     for harm in (ruled, hard_shadow, light_gradient, grain, jpeg):
         picture = harm(picture, rng)
     assert difference(read(picture), CLEAN) < 0.15
+
+
+def test_a_number_in_a_frame_is_read_as_its_digits() -> None:
+    """The frame of a form's field is no digit, and ties none together."""
+    field = np.hstack([seven(), seven()])
+    cv2.rectangle(field, (25, 30), (575, 270), 40, 8)
+    assert [difference(digit.image, CLEAN) < 0.12 for digit in prepare_many(GreyPicture(field))] == [True, True]
+
+
+SQUARE_STROKES = {
+    "0 with a slash": [[(0, 0), (10, 0), (10, 16), (0, 16), (0, 0)], [(0, 16), (10, 0)]],
+    "3": [[(0, 0), (10, 0), (10, 16), (0, 16)], [(1, 8), (10, 8)]],
+    "8": [[(0, 0), (10, 0), (10, 16), (0, 16), (0, 0)], [(0, 8), (10, 8)]],
+    "9": [[(10, 7), (0, 7), (0, 0), (10, 0), (10, 16), (0, 16)]],
+    "4": [[(0, 0), (0, 9), (10, 9)], [(10, 0), (10, 16)]],
+}
+
+
+@pytest.mark.parametrize("name", SQUARE_STROKES)
+@pytest.mark.parametrize("thick", [1, 2, 3])
+def test_a_digit_with_corners_is_no_frame(name: str, thick: int) -> None:
+    """Its strokes fill a rectangle too, but what is inside is tied to them."""
+    mask = np.zeros((400, 400), np.uint8)
+    for stroke in SQUARE_STROKES[name]:
+        cv2.polylines(mask, [np.array(stroke, np.int32) * 15 + 80], False, 1, 15 * thick)
+    assert np.array_equal(erase_frame(mask), mask)
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_no_digit_of_mnist_is_taken_for_a_frame(mnist_path: str) -> None:
+    """Enlarged to a working copy's size, none of the test images loses anything."""
+    from mnistcnn.datasets import load_dataset
+
+    for image in load_dataset(mnist_path).split("test").images:
+        mask = (cv2.resize(image, (512, 512), interpolation=cv2.INTER_CUBIC) > 110).astype(np.uint8)
+        assert np.array_equal(erase_frame(mask), mask)
 
 
 @pytest.mark.parametrize("edge", [120, 180], ids=lambda edge: f"from row {edge}")
