@@ -25,13 +25,15 @@ def erase_frame(mask: np.ndarray) -> np.ndarray:
     strokes = _long_parts(mask)
     if not strokes.any():
         return mask
-    width = stroke_width(strokes)
     hull = cv2.convexHull(cv2.findNonZero(strokes))
     rectangle = cv2.minAreaRect(hull)
     side = min(rectangle[1])
     enclosed = _filled(hull, mask.shape)
     corners = np.rint(cv2.boxPoints(rectangle)).astype(int)
-    if width > THICK * side or enclosed.sum() < RECTANGULAR * _filled(corners, mask.shape).sum():
+    if enclosed.all() or enclosed.sum() < RECTANGULAR * _filled(corners, mask.shape).sum():
+        return mask
+    width = stroke_width(strokes)
+    if width > THICK * side:
         return mask
     depth = cv2.distanceTransform(enclosed, cv2.DIST_L2, 5)  # from the outline, which the picture's border is not
     content = mask * (depth > SIDES * width).astype(np.uint8)
@@ -47,7 +49,8 @@ def erase_frame(mask: np.ndarray) -> np.ndarray:
 def _long_parts(mask: np.ndarray) -> np.ndarray:
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     lengths = np.hypot(boxes[:, 2], boxes[:, 3]) * (np.arange(len(boxes)) > 0)  # 0 is the paper
-    return np.asarray((lengths > LONG * lengths.max())[labels], np.uint8)
+    is_long = (lengths > LONG * lengths.max()).astype(np.uint8)
+    return np.asarray(is_long[labels])
 
 
 def _parts_with(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
@@ -65,4 +68,4 @@ def _share_drawn(enclosed: np.ndarray, strokes: np.ndarray, reach: float) -> flo
     side = 2 * round(reach) + 1
     near = cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     edge = enclosed - cv2.erode(enclosed, np.ones((3, 3), np.uint8))  # outside the picture counts as enclosed
-    return float(near[edge > 0].mean()) if edge.any() else 0.0
+    return float(near[edge > 0].mean())

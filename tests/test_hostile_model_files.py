@@ -96,10 +96,12 @@ def with_dropout(members: Members, **changes: Any) -> Members:
 
 def bytecode(place: Place) -> dict[str, Any]:
     """Return a function as Keras serializes it, marshalled code and all; when it runs it leaves the mark."""
-    function = eval(f"lambda x: (open({str(place.mark)!r}, 'w').close(), x)[1]")
+    mark = str(place.mark)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras advises against what is meant here
-        serialized: dict[str, Any] = keras.layers.Lambda(function, name="dropout").get_config()
+        # Of functions without a name alone Keras writes the bytecode; where it runs, there are builtins alone.
+        layer = keras.layers.Lambda(lambda x: open(mark, "w") and x, name="dropout")  # noqa: PTH123, SIM115
+        serialized: dict[str, Any] = layer.get_config()
     return serialized
 
 

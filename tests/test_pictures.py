@@ -154,6 +154,11 @@ def framed_with_gaps(grey: Grey, rng: np.random.Generator) -> Grey:
     return picture
 
 
+def circled(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Draw a circle around it."""
+    return np.asarray(cv2.circle(grey.copy(), (148, 155), 138, 40, 8, cv2.LINE_AA))
+
+
 def dotted(grey: Grey, rng: np.random.Generator) -> Grey:
     """Sprinkle ink."""
     picture = grey.copy()
@@ -183,6 +188,7 @@ HARMS: list[Harm] = [
     framed_and_touching,
     framed_out_of_the_picture,
     framed_with_gaps,
+    circled,
     dotted,
     beside_a_dark_thing,
 ]
@@ -225,6 +231,14 @@ def test_a_digit_with_corners_is_no_frame(name: str, thick: int) -> None:
     mask = np.zeros((400, 400), np.uint8)
     for stroke in SQUARE_STROKES[name]:
         cv2.polylines(mask, [np.array(stroke, np.int32) * 15 + 80], False, 1, 15 * thick)
+    assert np.array_equal(erase_frame(mask), mask)
+
+
+def test_strokes_from_corner_to_corner_are_no_frame() -> None:
+    """Their outline is the picture's border, of which nothing is drawn."""
+    mask = np.zeros((300, 300), np.uint8)
+    for start, end in (((0, 0), (299, 299)), ((0, 299), (299, 0))):
+        cv2.line(mask, start, end, 1, 9)
     assert np.array_equal(erase_frame(mask), mask)
 
 
