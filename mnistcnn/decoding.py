@@ -25,7 +25,7 @@ class GreyPicture:
     """Grey levels, and where they lie in the upright picture."""
 
     levels: np.ndarray  # (H, W) uint8
-    left: int = 0  # of their first column, in pixels of the picture
+    left: int = 0  # of their first column, in pixels as large as theirs
     top: int = 0
     scale: float = 1.0  # pixels of the picture to each of theirs
 

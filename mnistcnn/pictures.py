@@ -1,6 +1,7 @@
 """Where pictures come from, and each as the network gets it: a 28×28 digit as MNIST draws it.
 
-`decoding` turns a file into grey levels, `strokes` finds the ink in them, and `drawing` draws it by MNIST's rules.
+`decoding` turns a file into grey levels, `sheet` cuts out what is written on, `strokes` finds the ink, and `drawing`
+draws it by MNIST's rules.
 """
 
 import glob
@@ -18,6 +19,7 @@ from mnistcnn.decoding import GreyPicture, decode_picture
 from mnistcnn.drawing import SIZE, draw, is_drawn
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.ink import working_copy
+from mnistcnn.sheet import cut_out, find_sheet
 from mnistcnn.strokes import digit_mask, digit_masks
 
 Invert = Literal["auto", "yes", "no"]
@@ -169,7 +171,7 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto") -> list[PreparedDigit
     drawn = _as_drawn(grey, invert)
     if drawn is not None:
         return [drawn]
-    copy = working_copy(grey.levels)
+    grey, copy = _sheet_and_copy(grey, LIGHT_ON_DARK[invert])
     found = digit_mask(copy, LIGHT_ON_DARK[invert])
     return [] if found is None else [PreparedDigit(draw(found[0]), _box(found[0], grey, copy), found[1])]
 
@@ -179,8 +181,18 @@ def prepare_many(grey: GreyPicture, *, invert: Invert = "auto") -> list[Prepared
     drawn = _as_drawn(grey, invert)
     if drawn is not None:
         return [drawn]
-    copy = working_copy(grey.levels)
+    grey, copy = _sheet_and_copy(grey, LIGHT_ON_DARK[invert])
     return [PreparedDigit(draw(mask), _box(mask, grey, copy)) for mask in digit_masks(copy, LIGHT_ON_DARK[invert])]
+
+
+def _sheet_and_copy(grey: GreyPicture, light_on_dark: bool | None) -> tuple[GreyPicture, np.ndarray]:
+    """Return a picture, or only the sheet that it shows, and the working copy of it."""
+    copy = working_copy(grey.levels)
+    sheet = find_sheet(copy, light_on_dark)
+    if sheet is None:
+        return grey, copy
+    grey = cut_out(grey, sheet)
+    return grey, working_copy(grey.levels)
 
 
 def _as_drawn(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:

@@ -30,6 +30,7 @@ from mnistcnn.pictures import (
     read_digits,
 )
 from mnistcnn.ruled_paper import erase_rules
+from mnistcnn.sheet import find_sheet
 
 Grey = np.ndarray
 Harm = Callable[[Grey, np.random.Generator], Grey]
@@ -251,6 +252,76 @@ def test_no_digit_of_mnist_is_taken_for_a_frame(mnist_path: str) -> None:
     for image in load_dataset(mnist_path).split("test").images:
         mask = (cv2.resize(image, (512, 512), interpolation=cv2.INTER_CUBIC) > 110).astype(np.uint8)
         assert np.array_equal(erase_frame(mask), mask)
+
+
+SHEETS = {  # its corners, clockwise from the upper left
+    "straight": [(150, 120), (450, 120), (450, 420), (150, 420)],
+    "turned": [(190, 110), (480, 170), (420, 460), (130, 400)],
+    "in perspective": [(200, 150), (410, 150), (490, 430), (120, 430)],
+    "small": [(250, 250), (370, 250), (370, 370), (250, 370)],
+}
+
+
+def lay(sheet: Grey, corners: list[tuple[int, int]], desk: Grey) -> Grey:
+    """Photograph a sheet by its corners on a desk."""
+    height, width = sheet.shape
+    flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    view = cv2.getPerspectiveTransform(flat, np.array(corners, np.float32))
+    return cv2.warpPerspective(sheet, view, desk.shape[::-1], desk.copy(), borderMode=cv2.BORDER_TRANSPARENT)
+
+
+@pytest.mark.parametrize(("paper", "ink", "desk"), [(225, 40, 20), (225, 40, 110), (225, 130, 60), (30, 220, 130)])
+@pytest.mark.parametrize("corners", SHEETS.values(), ids=SHEETS.keys())
+def test_a_sheet_on_a_desk_gives_the_digit_on_it(
+    paper: int, ink: int, desk: int, corners: list[tuple[int, int]]
+) -> None:
+    """It is read, and found, as it would be if the desk were of the same paper."""
+    sheet = seven(ink=ink, paper=paper)
+    wood = cv2.GaussianBlur(np.random.default_rng(0).normal(desk, 60, (600, 600)), (0, 0), 4)
+    [on_wood] = prepare(GreyPicture(lay(sheet, corners, np.asarray(np.rint(wood), np.uint8))))
+    [on_paper] = prepare(GreyPicture(lay(sheet, corners, np.full((600, 600), paper, np.uint8))))
+    assert difference(on_wood.image, on_paper.image) < 0.12
+    assert np.allclose(on_wood.box, on_paper.box, atol=5)
+
+
+def test_a_number_plate_gives_its_digits() -> None:
+    """All that stands on the plate is looked at, and no more."""
+    wall = np.full((400, 1000), 130, np.uint8)
+    wall[100:280, 300:660] = np.hstack([seven(180, 12, ink=230, paper=40)] * 2)
+    assert [difference(digit.image, CLEAN) < 0.15 for digit in prepare_many(GreyPicture(wall))] == [True, True]
+
+
+@pytest.mark.parametrize("thick", [1, 2, 3])
+@pytest.mark.parametrize("name", [*SQUARE_STROKES, "1", "0 with a dot", "8 on a rule"])
+def test_a_digit_with_corners_is_no_sheet(name: str, thick: int) -> None:
+    """Nothing is written on it, nor on what it encloses."""
+    strokes = SQUARE_STROKES | {
+        "1": [[(5, 0), (5, 16)]],
+        "0 with a dot": [[(0, 0), (10, 0), (10, 16), (0, 16), (0, 0)], [(5, 8), (5, 8)]],
+        "8 on a rule": SQUARE_STROKES["8"],
+    }
+    picture = np.full((400, 400), 225, np.uint8)
+    picture[240:243] = 150 if name == "8 on a rule" else 225
+    for stroke in strokes[name]:
+        cv2.polylines(picture, [np.array(stroke, np.int32) * 15 + 80], False, 40, 15 * thick)
+    for polarity in (None, True, False):
+        assert find_sheet(picture, polarity) is None
+
+
+def test_a_given_polarity_is_that_of_the_ink_on_the_sheet() -> None:
+    """So a light thing that looks like a sheet can be read as the light stroke that it is."""
+    sheet = lay(seven(), SHEETS["straight"], np.full((600, 600), 20, np.uint8))
+    assert [find_sheet(sheet, polarity) is not None for polarity in (None, False, True)] == [True, True, False]
+
+
+@pytest.mark.slow
+@pytest.mark.mnist
+def test_no_digit_of_mnist_is_taken_for_a_sheet(mnist_path: str) -> None:
+    """Nor is what it encloses, when the test images are enlarged to a working copy's size."""
+    from mnistcnn.datasets import load_dataset
+
+    for image in load_dataset(mnist_path).split("test").images:
+        assert find_sheet(cv2.resize(image, (512, 512), interpolation=cv2.INTER_CUBIC)) is None
 
 
 @pytest.mark.parametrize("edge", [120, 180], ids=lambda edge: f"from row {edge}")
