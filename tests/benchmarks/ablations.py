@@ -88,6 +88,8 @@ def main() -> None:
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="where to keep the models, as NAME-0.keras")
     parser.add_argument("--pictures", metavar="FOLDER", help="labelled pictures")
     options = parser.parse_args()
+    if options.models:
+        options.models.mkdir(parents=True, exist_ok=True)
     start_keras("tensorflow", to_train=True)
     from mnistcnn import augmentation
     from mnistcnn.evaluation import loss_and_accuracy, predicted_logits

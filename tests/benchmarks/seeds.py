@@ -31,6 +31,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="where to keep the models, as best-0.keras")
     options = parser.parse_args()
+    if options.models:
+        options.models.mkdir(parents=True, exist_ok=True)
 
     print(f"{setting()} {len(options.seeds)} seeds each.\n")
     print("| recipe | seed | test accuracy | seconds | steps/s | weights |")
