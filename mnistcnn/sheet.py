@@ -10,32 +10,41 @@ import numpy as np
 
 from mnistcnn.decoding import GreyPicture
 from mnistcnn.drawing import stroke_width
-from mnistcnn.ink import ink_mask, missing_light
+from mnistcnn.ink import missing_light
 
 LEAST = 0.02  # of the picture's area, at least, is a sheet
-FOUR_SIDED = 0.9  # of the smallest quadrilateral around it a sheet covers, ...
-PLAIN = 0.78  # ... and so much of that is plain
+FOUR_SIDED = 0.9  # of the quadrilateral nearest to its outline, at least, it covers; an ellipse covers 0.73
+PLAIN = 0.78  # of it, at least, is plain
+BESIDE = 0.4  # of its shorter side is the length of things beside it that make it one of several
 EDGE = 0.03  # of its shorter side it loses along its outline
 REACH = 0.6  # of its shorter side: wider things on it are no ink
-WRITTEN = 0.1  # of its shorter side is at least the length of what is written on it, ...
-PEN = 0.3  # ... so much of that length, at most, the width of its strokes, ...
+INK = 0.4  # of the difference between it and what it lies on: weaker ink is a rule, or uneven paper
+WRITTEN = 0.1  # of its shorter side is at least the height of what is written on it, ...
+UPRIGHT = 0.4  # ... so much of its width, at least, that height, ...
+PEN = 0.3  # ... so much of its length, at most, the width of its strokes, ...
 TOUCHING = 2.5  # ... and so many times that width, at most, lies on the sheet's outline
 SHALLOW = 2.0  # times its width, at most, a strip along the outline reaches in
-STRIPS = 0.25  # of the outline, at most, has such strips
+STRIPS = 0.3  # of the outline, at most, has such strips
 SAMPLES = 4096  # pixels at which the light on it is measured
 
 
 def find_sheet(grey: np.ndarray, light_on_dark: bool | None = None) -> np.ndarray | None:
     """Return the mask (H, W) uint8 of 0 and 1 of the sheet in a working copy (H, W) uint8, or None.
 
-    A sheet has four sides, lies within the picture, and has something written on it, which no digit has, however bold.
-    `light_on_dark` is the polarity of the ink, None where it is not known.
+    A sheet has four sides, lies within the picture, alone, and has something written on it. `light_on_dark` is the
+    polarity of the ink, None where it is not known.
     """
     _, light = cv2.threshold(grey, 0, 1, cv2.THRESH_OTSU)
     for is_dark in (False, True) if light_on_dark is None else (light_on_dark,):
-        sheet = _largest_quadrilateral(1 - light if is_dark else light)
-        if sheet is not None and (found := _without_strips(255 - grey if is_dark else grey, sheet)) is not None:
-            return found
+        region, levels = (1 - light, 255 - grey) if is_dark else (light, grey)
+        sheet = _lone_quadrilateral(region)
+        if sheet is None:
+            continue
+        paper = max(1.0, float(np.median(levels[sheet > 0])))
+        contrast = 1 - float(np.median(levels[region == 0])) / paper
+        sheet = _without_strips(levels, sheet, INK * contrast)
+        if sheet is not None:
+            return sheet
     return None
 
 
@@ -62,8 +71,11 @@ def _evenly_lit(grey: np.ndarray, sheet: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(np.rint(light), 0, 255), np.uint8)
 
 
-def _largest_quadrilateral(region: np.ndarray) -> np.ndarray | None:
-    """Return the mask of a region's largest part within (H, W) uint8, filled and without its edge, if four-sided."""
+def _lone_quadrilateral(region: np.ndarray) -> np.ndarray | None:
+    """Return the mask of a region's largest part within (H, W) uint8, filled and without its edge.
+
+    None where it has not four sides, is not plain, or where there are other things beside it.
+    """
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(region, connectivity=4)
     x, y, width, height, area = boxes.T
     within = (x > 0) & (y > 0) & (x + width < region.shape[1]) & (y + height < region.shape[0])
@@ -73,26 +85,40 @@ def _largest_quadrilateral(region: np.ndarray) -> np.ndarray | None:
         return None
     hull = cv2.convexHull(cv2.findNonZero((labels == largest).astype(np.uint8)))
     filled = cv2.fillConvexPoly(np.zeros_like(region), hull, 1)
+    side = min(cv2.minAreaRect(hull)[1])
     if (
         len(hull) < 4
         or cv2.contourArea(hull) < FOUR_SIDED * cv2.contourArea(cv2.approxPolyN(hull, 4))
         or area[largest] < PLAIN * filled.sum()
+        or _length_beside(1 - region, filled) > BESIDE * side
     ):
         return None
-    edge = 2 * max(1, round(EDGE * min(cv2.minAreaRect(hull)[1]))) + 1
-    return cv2.erode(filled, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge)))
+    edge = 2 * max(1, round(EDGE * side)) + 1
+    sheet = cv2.erode(filled, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (edge, edge)))
+    return sheet if sheet.any() else None
 
 
-def _without_strips(grey: np.ndarray, sheet: np.ndarray) -> np.ndarray | None:
+def _length_beside(region: np.ndarray, sheet: np.ndarray) -> float:
+    """Return the length of a region's longest part (H, W) uint8 that neither touches a sheet nor lies around it."""
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(region, connectivity=8)
+    x, y, width, height = cv2.boundingRect(sheet)
+    left, top, w, h, _ = boxes.T
+    around = (left < x) & (top < y) & (left + w > x + width) & (top + h > y + height)
+    around[labels[cv2.dilate(sheet, np.ones((5, 5), np.uint8)) > 0]] = True
+    around[0] = True  # all that is not the region
+    return float(np.hypot(w, h)[~around].max(initial=0.0))
+
+
+def _without_strips(grey: np.ndarray, sheet: np.ndarray, weakest: float) -> np.ndarray | None:
     """Return the mask of a light sheet in grey levels (H, W) uint8 without dark strips along its outline.
 
-    Those are of what surrounds it. None where nothing is written on it (what crosses it from side to side is rather a
-    rule), and where it has a notch, as between strokes.
+    Those are of what surrounds it. `weakest` is the least share of the light that ink takes. None where nothing is
+    written on the sheet, and where it has a notch, as between strokes.
     """
     x, y, width, height = cv2.boundingRect(sheet)
     there = np.s_[y : y + height, x : x + width]
     ink, _ = missing_light(cut_out(GreyPicture(grey), sheet).levels, REACH)
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(ink_mask(ink), connectivity=8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats((ink > weakest).astype(np.uint8), connectivity=8)
     depth = cv2.distanceTransform(sheet, cv2.DIST_L2, 5)[there]
     outline = (sheet - cv2.erode(sheet, np.ones((3, 3), np.uint8)))[there]
     strips = np.zeros(outline.shape, np.uint8)
@@ -100,18 +126,16 @@ def _without_strips(grey: np.ndarray, sheet: np.ndarray) -> np.ndarray | None:
     for part, (left, top, w, h, _) in enumerate(boxes[1:], start=1):
         box = np.s_[top : top + h, left : left + w]
         stroke = (labels[box] == part).astype(np.uint8)
-        contact = stroke * outline[box]
-        is_long = max(w, h) >= WRITTEN * min(width, height)
-        if not (is_long or contact.any()):
+        contact = (stroke * outline[box]).sum()
+        is_upright = h >= max(WRITTEN * min(width, height), UPRIGHT * w)
+        if not (is_upright or contact):
             continue
         pen = stroke_width(np.pad(stroke, 1))
-        crosses = cv2.connectedComponents(contact)[0] > 2
-        if contact.sum() > TOUCHING * pen or crosses:
-            if (stroke * depth[box]).max() < SHALLOW * pen:
-                strips[box] |= stroke
-            elif not crosses:
+        if contact > TOUCHING * pen:
+            if (stroke * depth[box]).max() > SHALLOW * pen:
                 return None
-        elif is_long and pen < PEN * max(w, h):
+            strips[box] |= stroke
+        elif is_upright and pen < PEN * max(w, h):
             is_written_on = True
     if not is_written_on or strips[outline > 0].mean() > STRIPS:
         return None

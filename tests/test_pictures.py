@@ -308,6 +308,78 @@ def test_a_digit_with_corners_is_no_sheet(name: str, thick: int) -> None:
         assert find_sheet(picture, polarity) is None
 
 
+@pytest.mark.parametrize("gap", [0, 6, 10, 20])
+def test_an_8_whose_waist_is_open_is_no_sheet(gap: int) -> None:
+    """What reaches in from its outline is wide and low, as no digit is that stands on a sheet."""
+    picture = np.full((400, 400), 225, np.uint8)
+    cv2.polylines(picture, [np.array([(140, 60), (275, 65), (280, 340), (135, 335)])], True, 40, 14, cv2.LINE_AA)
+    cv2.line(picture, (138, 198), (276 - gap, 200), 40, 14, cv2.LINE_AA)
+    assert find_sheet(picture) is None
+
+
+def test_a_round_0_with_a_slash_is_no_sheet() -> None:
+    """What it encloses has not four sides."""
+    picture = np.full((400, 400), 225, np.uint8)
+    cv2.ellipse(picture, (200, 200), (85, 130), 0, 0, 360, 40, 20, cv2.LINE_AA)
+    cv2.line(picture, (175, 245), (225, 155), 40, 14, cv2.LINE_AA)
+    assert find_sheet(picture) is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_bold_stroke_of_uneven_ink_is_no_sheet(seed: int) -> None:
+    """Blotches are much weaker than what sets a sheet apart from what it lies on."""
+    blotches = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(400, 400)), (0, 0), 8)
+    picture = np.full((400, 400), 225.0)
+    picture[40:360, 155:245] = 60
+    picture += 8 / blotches.std() * blotches
+    assert find_sheet(np.clip(np.rint(picture), 0, 255).astype(np.uint8)) is None
+
+
+def test_one_of_several_boxes_is_no_sheet() -> None:
+    """A number is not cut down to one digit of it, nor a page to what stands in its smallest box."""
+    boxes = np.full((300, 600), 225, np.uint8)
+    for left in (40, 220, 400):
+        cv2.rectangle(boxes, (left, 70), (left + 120, 230), 40, 4)
+        boxes[80:220, left + 10 : left + 110] = cv2.resize(seven(), (100, 140), interpolation=cv2.INTER_AREA)
+    assert find_sheet(boxes) is None
+    beside = np.hstack([seven(), cv2.copyMakeBorder(boxes[60:240, 30:170], 60, 60, 20, 20, 0, value=225)])
+    assert find_sheet(beside) is None
+
+
+def test_a_frame_drawn_in_waves_leaves_nothing_on_the_sheet() -> None:
+    """Where its strokes curve inwards they are not written on what it encloses."""
+    frame = [(60, 60), (280, 60), (370, 84), (430, 60), (460, 60), (460, 450), (50, 452)]
+    field = np.full((520, 520), 225, np.uint8)
+    field[70:370, 110:410] = seven()
+    cv2.polylines(field, [np.array(frame)], True, 40, 26, cv2.LINE_AA)
+    assert find_sheet(field) is not None
+    assert difference(read(field), CLEAN) < 0.05
+
+
+def test_a_turned_sheet_in_uneven_light_gives_its_digit() -> None:
+    """What is put beside it, where it is cut out, is lit as it is, and no ink."""
+    sheet, light = seven(thick=7, ink=140), np.linspace(0.25, 1, 600)
+    on_desk, on_paper = (
+        np.rint(lay(sheet, SHEETS["turned"], np.full((600, 600), level, np.uint8)) * light).astype(np.uint8)
+        for level in (20, 225)
+    )
+    assert find_sheet(on_desk) is not None
+    assert difference(read(on_desk), read(on_paper)) < 0.12
+
+
+@pytest.mark.parametrize(
+    ("desk", "marks"),
+    [(20, [(100, 400, 1, 3, 230), (200, 240, 1, 3, 20)]), (59, [(1, 36, 2, 4, 243), (206, 440, 1, 3, 218)])],
+)
+def test_a_sheet_too_thin_for_an_edge_is_none(desk: int, marks: list[tuple[int, int, int, int, int]]) -> None:
+    """A picture of a few columns is prepared, or refused, whatever it shows."""
+    picture = np.full((512, 4), desk, np.uint8)
+    for top, bottom, left, right, level in marks:
+        picture[top:bottom, left:right] = level
+    assert find_sheet(picture) is None
+    prepare(GreyPicture(picture))
+
+
 def test_a_given_polarity_is_that_of_the_ink_on_the_sheet() -> None:
     """So a light thing that looks like a sheet can be read as the light stroke that it is."""
     sheet = lay(seven(), SHEETS["straight"], np.full((600, 600), 20, np.uint8))
@@ -632,6 +704,21 @@ def test_any_array_is_prepared_or_refused(height: int, width: int, seed: int) ->
     for digit in prepare(GreyPicture(grey)):
         assert digit.image.shape == (28, 28)
         assert digit.image.max() > 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([2, 4, 9, 30]), st.sampled_from([9, 60, 512]), st.booleans(), st.integers(0, 2**32 - 1))
+def test_any_rectangle_on_a_rectangle_is_prepared_or_refused(width: int, height: int, lies: bool, seed: int) -> None:
+    """Sheets and strokes of any proportion, at any place."""
+    rng = np.random.default_rng(seed)
+    grey = np.full((height, width), rng.integers(256), np.uint8)
+    part = grey
+    for _ in range(3):
+        (top, bottom), (left, right) = (np.sort(rng.integers(0, side + 1, 2)) for side in part.shape)
+        part = part[top:bottom, left:right]
+        part[:] = rng.integers(256)
+    for digit in prepare(GreyPicture(grey.T.copy() if lies else grey)):
+        assert digit.image.shape == (28, 28)
 
 
 def test_class_folders_are_found_with_their_labels(tmp_path: Path) -> None:
