@@ -31,11 +31,11 @@ SHIFT = 2.0  # pixels, down and right apart
 ELASTIC = 0.3  # root mean square of the displacement, in pixels
 
 FLAGGED = 0.4  # share of the 1s that get a flag, of those ...
-UPRIGHT = 0.35  # ... whose stroke moves fewer columns a row: at a slant, it would be a 7
-FLAG_LENGTH = (0.25, 0.5)  # of the stroke's
+UPRIGHT = 0.5  # ... whose stroke moves fewer columns a row: at a slant, it would be a 7
+FLAG_LENGTH = (0.25, 0.7)  # of the stroke's
 FLAG_ANGLE = (0.6, 1.0)  # radians between the flag and the vertical
 
-OUTLIERS = 0.1  # share of images that get one of eight reflections, drawn evenly, where it is among these:
+OUTLIERS = 0.05  # share of images that get one of eight reflections, drawn evenly, where it is among these:
 TRANSPOSED, UPSIDE_DOWN, MIRRORED = 1, 2, 4  # done in this order, and added up
 QUARTER_TURNS = (TRANSPOSED + UPSIDE_DOWN, TRANSPOSED + MIRRORED)
 NO_DIGIT = (  # reflections by digit, and only those in which no writer's hand would make another digit

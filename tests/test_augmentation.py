@@ -66,13 +66,15 @@ def test_interpolation_keeps_a_flat_area_flat(value: float) -> None:
 def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
     """However many processes share a batch, each picture of it is distorted alike.
 
-    The flags of 1s are so to rounding: a CPU computes the last few of a batch by other instructions than the rest.
+    The flags of 1s are so to the rounding of coordinates: a CPU computes the last few of a batch by other instructions
+    than the rest.
     """
+    rounding = 28 * float(np.finfo(np.float32).eps)
     whole = augmented(IMAGES, labels=LABELS)
     for rows in (slice(0, 32), slice(32, 64)):
         part, flagged = augmented(IMAGES, rows=rows, labels=LABELS), LABELS[rows] == 1
         assert np.array_equal(part[~flagged], whole[rows][~flagged])
-        np.testing.assert_allclose(part[flagged], whole[rows][flagged], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(part[flagged], whole[rows][flagged], rtol=0, atol=rounding)
 
 
 @pytest.fixture
@@ -94,14 +96,14 @@ def strokes(slant: float) -> np.ndarray:
 @pytest.mark.usefixtures("undistorted")
 @pytest.mark.parametrize("slant", [0.0, -0.25, 0.25])
 def test_two_in_five_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
-    """The flag is new ink left of the stroke, in its upper half, that falls to the left and joins it at its top."""
+    """The flag is new ink left of the stroke, in its upper two thirds, that falls to the left from its top."""
     ones = strokes(slant)
     flagged = augmented(ones, labels=np.ones(1000, np.uint8))
     added = (flagged - ones)[..., 0]
     assert np.abs(added[added.max(axis=(1, 2)) < 0.5]).max() < 1e-3
     flags = added[added.max(axis=(1, 2)) >= 0.5]
     assert 0.35 < len(flags) / len(ones) < 0.45
-    assert not flags[:, 16:].any()
+    assert not flags[:, 18:].any()
     _, rows, columns = np.nonzero(flags > 0.5)
     assert rows.min() >= 4
     assert columns.max() <= 13.5 + slant * (4 - 13.5) + 2
@@ -169,7 +171,7 @@ def test_outliers_are_reflections_that_show_no_digit(
     assert not any(any(shows) for shows in seen.values())
 
 
-def test_one_image_in_fifty_is_no_digit_but_never_the_first_of_a_batch() -> None:
+def test_one_image_in_a_hundred_is_no_digit_but_never_the_first_of_a_batch() -> None:
     """A record, which is of digits, has at least one to tell of."""
     shares = []
     for step in range(80):
@@ -177,4 +179,4 @@ def test_one_image_in_fifty_is_no_digit_but_never_the_first_of_a_batch() -> None
         _, is_digit = augment(tf.constant(IMAGES), tf.constant(LABELS), 0, moment, batch_size=64, rows=slice(0, 64))
         assert is_digit[0]
         shares.append(1 - np.mean(is_digit))
-    assert 0.015 < np.mean(shares) < 0.03
+    assert 0.006 < np.mean(shares) < 0.015
