@@ -342,7 +342,8 @@ def test_one_of_several_boxes_is_no_sheet() -> None:
         cv2.rectangle(boxes, (left, 70), (left + 120, 230), 40, 4)
         boxes[80:220, left + 10 : left + 110] = cv2.resize(seven(), (100, 140), interpolation=cv2.INTER_AREA)
     assert find_sheet(boxes) is None
-    beside = np.hstack([seven(), cv2.copyMakeBorder(boxes[60:240, 30:170], 60, 60, 20, 20, 0, value=225)])
+    box = np.pad(boxes[60:240, 30:170], ((60, 60), (20, 20)), constant_values=225)
+    beside = np.hstack([seven(), box])
     assert find_sheet(beside) is None
 
 
