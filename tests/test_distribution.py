@@ -149,15 +149,23 @@ def labels_of_batches(recipe: str, batch_size: int) -> list[np.ndarray]:
 
 @needs_jax
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "batch_size", "recipe"), [(2, 100, "tutorial"), (3, 120, "best")])
+@pytest.mark.parametrize(
+    ("count", "batch_size", "recipe", "optimizer"),
+    [
+        (2, 100, "tutorial", "sgd"),
+        (2, 100, "fast", "adam"),
+        # Distorted images agree within rounding only, and Adam would divide a gradient that is all rounding by itself.
+        (3, 120, "best", "sgd"),
+    ],
+)
 def test_several_processes_follow_one(
-    tmp_path: Path, environment: dict[str, str], count: int, batch_size: int, recipe: str
+    tmp_path: Path, environment: dict[str, str], count: int, batch_size: int, recipe: str, optimizer: str
 ) -> None:
     """The same batches, distortions and dropout in the same steps: losses and weights within float error.
 
     Process 0 alone logs, checkpoints, saves and prints.
     """
-    options = (*SHORT, "--batch-size", str(batch_size), "--recipe", recipe)
+    options = (*SHORT, "--batch-size", str(batch_size), "--recipe", recipe, "--optimizer", optimizer)
     folders = []
     for number in (1, count):
         folders.append(tmp_path / str(number))
@@ -177,7 +185,7 @@ def test_several_processes_follow_one(
         np.testing.assert_allclose(theirs["probabilities"], ours["probabilities"], atol=1e-5)
     weights = [load_model(folder / "run.keras").model.get_weights() for folder in folders]
     for ours, theirs in zip(*weights, strict=True):
-        np.testing.assert_allclose(theirs, ours, atol=1e-5 if recipe == "tutorial" else 1e-3)  # Adam divides by noise
+        np.testing.assert_allclose(theirs, ours, atol=1e-5)
     for index in range(1, count):
         left = {path.name for path in (folders[1] / f"process{index}").iterdir()}
         assert left == {"stdout", "stderr"}
