@@ -6,8 +6,7 @@ to Visual Document Analysis" (ICDAR 2003). Both are linear in their random param
 coordinates of every pixel of the batch, and one gather reads them, bilinearly interpolated.
 
 Before that some of the 1s get a flag. MNIST's writers rarely draw one, and a network that has only seen theirs reads
-the 1 of most other countries as a 7. With the flag they are centred by mass anew, as MNIST's digits and a user's
-pictures are: a flag moves the centre up by a pixel or more, and a network would know these 1s by their place alone.
+the 1 of most other countries as a 7.
 
 And some images are turned or mirrored into what is no digit, for which the network is to favour none: so it learns to
 know when it does not know (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier Exposure", 2019).
@@ -71,11 +70,10 @@ def augment(
     uniform = tf.random.stateless_uniform((3, batch_size), keys[2], alg="philox")[:, rows]
     chosen = tf.where((labels == 1) & is_digit & (uniform[0] < FLAGGED))  # (F, 1)
     flags = _flags(tf.gather_nd(images, chosen), *tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1)))
-    flagged = tf.tensor_scatter_nd_max(images, chosen, flags)
-    moved = _centres(flagged) - _centres(images)  # (B, 2)
+    images = tf.tensor_scatter_nd_max(images, chosen, flags)
     parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)
     # A product of matrices may round each row differently in a smaller one, so the whole batch's is taken apart.
-    return _resample(flagged, _coordinates(parameters, _basis())[rows] + moved[..., None]), is_digit
+    return _resample(images, _coordinates(parameters, _basis())[rows]), is_digit
 
 
 def _with_outliers(
@@ -103,7 +101,7 @@ def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     by_row = tf.reduce_sum(ones, (2, 3))  # (F, S)
     by_row_x = tf.linalg.matvec(ones[..., 0], pixels)  # (F, S)
     ink = tf.reduce_sum(by_row, 1) + 1e-6
-    y, x = tf.unstack(_centres(ones), axis=1)
+    y, x = tf.reduce_sum(by_row * pixels, 1) / ink, tf.reduce_sum(by_row_x, 1) / ink
     variance = tf.reduce_sum(by_row * pixels**2, 1) / ink - y**2
     covariance = tf.reduce_sum(by_row_x * pixels, 1) / ink - x * y
     columns_a_row = covariance / (variance + 1e-6)
@@ -118,13 +116,6 @@ def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     parameters = tf.concat([CENTRE + end - to_source @ end, to_source], 2)  # (F, 2, 3)
     flags = _resample(ones, _coordinates(parameters, _basis()[:3]))
     return tf.where((tf.abs(columns_a_row) < UPRIGHT)[:, None, None, None], flags, 0.0)
-
-
-def _centres(images: tf.Tensor) -> tf.Tensor:
-    """Return the centres of mass, y and x, of images (B, 28, 28, 1), in pixels from the middle: `(B, 2)`."""
-    pixels = tf.range(float(SIZE)) - CENTRE
-    profiles = tf.stack([tf.reduce_sum(images, (2, 3)), tf.reduce_sum(images, (1, 3))], 1)  # (B, 2, S)
-    return tf.linalg.matvec(profiles, pixels) / (tf.reduce_sum(profiles, 2) + 1e-6)
 
 
 def _along_and_across(angle: tf.Tensor) -> tf.Tensor:
