@@ -325,6 +325,33 @@ def test_a_round_0_with_a_slash_is_no_sheet() -> None:
     assert find_sheet(picture) is None
 
 
+def test_a_hair_in_an_angular_0_is_not_written_on_a_sheet() -> None:
+    """It is too short for a digit on what the 0 encloses."""
+    picture = np.full((400, 400), 225, np.uint8)
+    cv2.rectangle(picture, (80, 50), (320, 350), 40, 16)
+    zero = read(picture)
+    cv2.line(picture, (180, 220), (184, 236), 40, 1, cv2.LINE_AA)
+    assert difference(read(picture), zero) < 0.05
+
+
+@pytest.mark.parametrize("side", [520, 800])
+def test_a_bold_5_is_no_sheet(side: int) -> None:
+    """What reaches in between its strokes is not written on it."""
+    bowl = cv2.ellipse2Poly((180, 235), (60, 55), 0, 230, 510, 6)
+    five = np.vstack([[(240, 100), (130, 100), (130, 195)], bowl]).astype(np.int32) + side // 2 - 200
+    bold, thin = (np.full((side, side), 225, np.uint8) for _ in range(2))
+    cv2.polylines(bold, [five], False, 40, 60, cv2.LINE_AA)
+    cv2.polylines(thin, [five], False, 40, 20, cv2.LINE_AA)
+    assert difference(read(bold), read(thin)) < 0.12
+
+
+def test_a_bent_1_is_no_sheet() -> None:
+    """What lies along much of its outline is its own edge, not what surrounds it."""
+    picture = np.full((280, 280), 225, np.uint8)
+    cv2.polylines(picture, [np.array([(195, 30), (172, 100), (85, 250)])], False, 40, 24, cv2.LINE_AA)
+    assert difference(read(picture), read(picture, invert="yes")) < 0.05
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_a_bold_stroke_of_uneven_ink_is_no_sheet(seed: int) -> None:
     """Blotches are much weaker than what sets a sheet apart from what it lies on."""
