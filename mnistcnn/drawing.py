@@ -12,6 +12,10 @@ BOX = 20
 # MNIST's training images have strokes 2.7 ± 0.7 pixels wide. Of the photos (README), three networks read 132, 128, 129
 # at 3.0; 132, 128, 128 at 2.7; 131, 126, 127 when widths between 2.2 and 3.6 are left as they are.
 STROKE_WIDTH = 3.0
+# Strokes drawn without a blur are sharper than MNIST's. Of the ink x, the grey share, the sum of 4 x (1 - x) over that
+# of x, is 0.61 ± 0.16 in its training images; in the photos it is 0.44 without, and 0.69 with this standard deviation.
+BLUR = 0.3  # pixels
+FAINT = 0.1  # of a stroke's level: fainter blur need not fit into the box
 ENLARGEMENT = 8  # strokes are widened and narrowed on a drawing this many times larger
 
 
@@ -33,10 +37,10 @@ def draw(strokes: np.ndarray) -> np.ndarray:
     `strokes` (H, W) is 0 on paper; elsewhere 1, or the ink's strength in [0, 1]. It must hold something but zeros.
     """
     large = _enlarged(_cropped(strokes.astype(np.float32)))
-    mask = _cropped(_with_stroke_width(large))
-    scale = BOX / max(mask.shape)
-    height, width = (max(1, round(length * scale)) for length in mask.shape)
-    digit = cv2.resize(mask * 255, (width, height), interpolation=cv2.INTER_AREA)
+    soft = _softened(_with_stroke_width(large))
+    scale = BOX / max(soft.shape)
+    height, width = (max(1, round(length * scale)) for length in soft.shape)
+    digit = np.rint(255 * cv2.resize(soft, (width, height), interpolation=cv2.INTER_AREA)).astype(np.uint8)
     left, top = (
         min(max(round(SIZE / 2 - centre), 0), SIZE - length)
         for centre, length in zip(_centre_of_mass(digit), (width, height), strict=True)
@@ -92,6 +96,12 @@ def _with_stroke_width(mask: np.ndarray) -> np.ndarray:
         narrower = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5) > -growth, np.uint8)
         return narrower if narrower.any() else mask
     return mask
+
+
+def _softened(mask: np.ndarray) -> np.ndarray:
+    """Return the mask of an enlarged digit, blurred and cropped, float32 in [0, 1]."""
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), BLUR * ENLARGEMENT)
+    return _cropped(np.where(soft > FAINT, soft, 0))
 
 
 def _centre_of_mass(image: np.ndarray) -> tuple[float, float]:

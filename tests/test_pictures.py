@@ -506,6 +506,14 @@ def test_any_pen_gives_strokes_as_wide_as_mnist(thick: int) -> None:
     assert 1.78 < stroke_width((large > 127).astype(np.uint8)) / 16 < 4.1
 
 
+@pytest.mark.parametrize("thick", [3, 8, 30, 44])
+def test_strokes_are_drawn_as_soft_as_mnists(thick: int) -> None:
+    """Of the ink, the share that is grey is within one standard deviation of that of MNIST's training images."""
+    levels = read(seven(thick=thick)) / 255
+    softness = (4 * levels * (1 - levels)).sum() / levels.sum()
+    assert abs(softness - 0.61) < 0.16
+
+
 @pytest.mark.parametrize("side", [28, 60, 1200, 3000])
 def test_any_size_of_picture_is_read(side: int) -> None:
     """From a thumbnail to a photo the digit is the same."""
