@@ -5,8 +5,9 @@ field, the elastic distortion of Simard, Steinkraus and Platt, "Best Practices f
 to Visual Document Analysis" (ICDAR 2003). Both are linear in their random parameters, so one matrix product gives the
 coordinates of every pixel of the batch, and one gather reads them, bilinearly interpolated.
 
-Before that some of the 1s get a flag. MNIST's writers rarely draw one, and a network that has only seen theirs reads
-the 1 of most other countries as a 7.
+Some of the 1s get a flag. MNIST's writers rarely draw one, and a network that has only seen theirs reads the 1 of most
+other countries as a 7. A flag is read from the same picture by coordinates of its own: were it drawn first and then
+resampled with its 1, it would be blurred twice, and a network would know these 1s by that alone.
 
 And some images are turned or mirrored into what is no digit, for which the network is to favour none: so it learns to
 know when it does not know (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier Exposure", 2019).
@@ -67,13 +68,14 @@ def augment(
     """
     keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 4, alg="philox")
     images, is_digit = _with_outliers(images, labels, keys[3], batch_size, rows)
-    uniform = tf.random.stateless_uniform((3, batch_size), keys[2], alg="philox")[:, rows]
-    chosen = tf.where((labels == 1) & is_digit & (uniform[0] < FLAGGED))  # (F, 1)
-    flags = _flags(tf.gather_nd(images, chosen), *tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1)))
-    images = tf.tensor_scatter_nd_max(images, chosen, flags)
     parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)
     # A product of matrices may round each row differently in a smaller one, so the whole batch's is taken apart.
-    return _resample(images, _coordinates(parameters, _basis())[rows]), is_digit
+    coordinates = _coordinates(parameters)[rows]
+    uniform = tf.random.stateless_uniform((3, batch_size), keys[2], alg="philox")[:, rows]
+    chosen = tf.where((labels == 1) & is_digit & (uniform[0] < FLAGGED))  # (F, 1)
+    angle, length = tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1))
+    flags = _flags(tf.gather_nd(images, chosen), tf.gather_nd(coordinates, chosen), angle, length)
+    return tf.tensor_scatter_nd_max(_resample(images, coordinates), chosen, flags), is_digit
 
 
 def _with_outliers(
@@ -92,10 +94,11 @@ def _with_outliers(
     return images, ~is_outlier
 
 
-def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+def _flags(ones: tf.Tensor, coordinates: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     """Return the flag for each 1, `(F, 28, 28, 1)`: its own stroke, shortened and turned about its upper end.
 
-    `angle` and `length` (F,) in [0, 1) say where in their ranges the flag's are. A slanting 1 gets an empty picture.
+    It is distorted as its 1 is, by `coordinates` `(F, 2, P)`. `angle` and `length` (F,) in [0, 1) say where in their
+    ranges the flag's are. A slanting 1 gets an empty picture.
     """
     pixels = tf.range(float(SIZE)) - CENTRE
     by_row = tf.reduce_sum(ones, (2, 3))  # (F, S)
@@ -113,8 +116,7 @@ def _flags(ones: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     stroke = _along_and_across(-tf.atan(columns_a_row))
     lengthened = tf.stack([1.0 / short, tf.ones_like(short)], 1)[:, None]  # (F, 1, 2): as thick, but not as long
     to_source = (stroke * lengthened) @ tf.linalg.matrix_transpose(turned)  # (F, 2, 2)
-    parameters = tf.concat([CENTRE + end - to_source @ end, to_source], 2)  # (F, 2, 3)
-    flags = _resample(ones, _coordinates(parameters, _basis()[:3]))
+    flags = _resample(ones, CENTRE + end + to_source @ (coordinates - CENTRE - end))
     return tf.where((tf.abs(columns_a_row) < UPRIGHT)[:, None, None, None], flags, 0.0)
 
 
@@ -154,9 +156,10 @@ def _basis() -> npt.NDArray[np.float32]:
     return np.vstack([np.ones(SIZE**2), y.ravel(), x.ravel(), fields]).astype(np.float32)
 
 
-def _coordinates(parameters: tf.Tensor, basis: npt.NDArray[np.float32]) -> tf.Tensor:
-    """Return the y and x, `(B, 2, P)`, that `parameters` `(B, 2, N)` make of `basis` `(N, P)`."""
-    product = tf.reshape(parameters, (-1, basis.shape[0])) @ tf.constant(basis)  # (B * 2, P)
+def _coordinates(parameters: tf.Tensor) -> tf.Tensor:
+    """Return the y and x, `(B, 2, P)`, that `parameters` `(B, 2, 3 + K)` make of the basis."""
+    basis = tf.constant(_basis())
+    product = tf.reshape(parameters, (-1, basis.shape[0])) @ basis  # (B * 2, P)
     return tf.reshape(product, (-1, 2, SIZE * SIZE))
 
 

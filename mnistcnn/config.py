@@ -128,9 +128,9 @@ RECIPES = {
         label_smoothing=0.05,
         augmentation=True,
         validation_held_out=False,
-        # Of the run, seed 0, that held the validation images out: 99.78 % of them were read right.
-        calibration=0.517,
-        evidence=3.64,
+        # Of the run, seed 0, that held the validation images out: 99.72 % of them were read right.
+        calibration=0.532,
+        evidence=3.84,
     ),
 }
 

@@ -111,6 +111,19 @@ def test_two_in_five_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
 
 
 @pytest.mark.usefixtures("undistorted")
+def test_a_flag_is_as_sharp_as_it_would_be_undistorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moved with its 1 by parts of a pixel it gets no softer: what is resampled twice gives itself away."""
+    ones, labels = strokes(0.0), np.ones(1000, np.uint8)
+
+    def softness(shift: float) -> float:
+        monkeypatch.setattr(augmentation, "SHIFT", shift)
+        flags = augmented(ones, labels=labels)[:, :, :9]  # the 1s themselves are to the right of that
+        return float((flags * (1 - flags)).sum() / flags.sum())
+
+    assert softness(2.0) == pytest.approx(softness(0.0), rel=0.05)
+
+
+@pytest.mark.usefixtures("undistorted")
 def test_only_upright_ones_get_a_flag() -> None:
     """Any other digit, and a 1 at a slant, which a flag would make a 7, are left as they are."""
     np.testing.assert_allclose(augmented(strokes(0.0), labels=np.full(1000, 7, np.uint8)), strokes(0.0), atol=1e-3)
