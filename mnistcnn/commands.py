@@ -130,7 +130,7 @@ def predict(
     from mnistcnn.pictures import find_pictures
     from mnistcnn.prediction import predict_numbers
 
-    found = list(find_pictures(images, sys.stdin.buffer))
+    found = list(find_pictures(images, sys.stdin.buffer if sys.stdin else None))
     with live_view.prediction_view(len(found)) as advance:
         for predictions in predict_numbers(trained, found, invert=invert.value, digits=digits.value):
             show_picture(predictions)

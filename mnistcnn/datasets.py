@@ -1,6 +1,7 @@
 """Labelled images and where they come from: MNIST, the bundled UCI digits, a person's own files and folders."""
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -67,8 +68,9 @@ class Dataset:
         return split
 
     def training_images(self) -> Split:
-        """Return the validation and train splits as one: all the images that a dataset has to train on."""
+        """Return the validation and train splits as one: all the images with ink that a dataset has to train on."""
         validation, train = self.split("validation"), self.split("train")
+        validation = validation[validation.has_ink]
         return Split(
             np.concatenate([validation.images, train.images]), np.concatenate([validation.labels, train.labels])
         )
@@ -132,7 +134,7 @@ def bundled_digits(notice: str | None = None) -> Dataset:
 
 def from_path(path: Path) -> Dataset:
     """Return the dataset in a folder of IDX files, an .npz file with Keras's arrays, or a folder of class folders."""
-    name = path.resolve().name
+    name = Path(os.path.realpath(path)).name  # a path's own resolve raises where links lead to themselves
     if path.is_file():
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if not path.is_dir():

@@ -114,8 +114,12 @@ def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, 
 
 
 def _logits(trained: TrainedModel, images: Split) -> np.ndarray:
-    """Return a model's logits (N, 10); equal ones where an image has no ink, which is to know nothing."""
-    return np.where(images.has_ink[:, None], predicted_logits(trained, images.images), 0)
+    return split_logits(logits_model(trained.model), images)
+
+
+def split_logits(network: keras.Model, images: Split) -> np.ndarray:
+    """Return a network's logits (N, 10) of a split; equal ones where an image has no ink, which is to know nothing."""
+    return np.where(images.has_ink[:, None], network_outputs(network, images.images), 0)
 
 
 def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:

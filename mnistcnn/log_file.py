@@ -11,6 +11,8 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted, TrainingValidation
 from mnistcnn.files import written_whole
 
+NOWHERE = (0, True)
+
 
 class TrainingLog:
     """A listener that appends each record and validation to a file, and cuts what a resumed run will write again.
@@ -54,28 +56,29 @@ class TrainingLog:
         kept = []
         if start_step and self.path.exists():
             with self.path.open("rb") as lines:
-                kept = [line for line in lines if 0 < _step(line) <= start_step]
+                kept = [line for line in lines if 0 < _place(line)[0] <= start_step]
         with written_whole(self.path) as file:
             file.writelines(kept)
         self._file = self.path.open("ab")
 
 
 def is_training_log(path: Path) -> bool:
-    """Tell whether a file holds records in the order of their steps, and nothing else but a torn last line."""
-    last = 0
+    """Tell whether a file holds records and validations in a run's order, and nothing else but a torn last line."""
+    last = NOWHERE
     with path.open("rb") as lines:
         for line in lines:
-            step = _step(line)
-            if line.endswith(b"\n") and step <= last:
+            place = _place(line)
+            if line.endswith(b"\n") and place <= last:
                 return False
-            last = step
+            last = place
     return True
 
 
-def _step(line: bytes) -> int:
-    """Return the step of a whole record; 0 of anything else, a torn last line among it."""
+def _place(line: bytes) -> tuple[int, bool]:
+    """Return where in a run a whole line belongs: its step, and whether it is a validation; or NOWHERE."""
     try:
-        step = json.loads(line)["step"] if line.endswith(b"\n") else 0
+        fields = json.loads(line) if line.endswith(b"\n") else {}
+        step, is_validation = fields["step"], "validation_loss" in fields
     except (ValueError, KeyError, TypeError, RecursionError):
-        return 0
-    return step if isinstance(step, int) else 0
+        return NOWHERE
+    return (step, is_validation) if isinstance(step, int) else NOWHERE

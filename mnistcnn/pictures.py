@@ -36,6 +36,7 @@ SUFFIXES = frozenset(
         ".jpeg",
         ".jpg",
         ".jpe",
+        ".jfif",
         ".pbm",
         ".pgm",
         ".png",
@@ -71,7 +72,7 @@ class Picture:
     error: str | None = None
 
 
-def find_pictures(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Picture]:
+def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
     """Turn what a person names into pictures: files, folders, globs, and "-" for standard input.
 
     What folders and globs hold comes in natural order; of a folder of class folders, named 0 to 9, theirs with their
@@ -80,17 +81,20 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO) -> Iterator[Picture
     for argument in arguments:
         path = Path(argument)
         if argument == "-":
-            yield Picture("-", stdin.read(MAX_FILE_BYTES + 1))
+            if stdin is None:
+                yield Picture("-", error="standard input is closed: pipe a picture into it")
+            else:
+                yield Picture("-", stdin.read(MAX_FILE_BYTES + 1))
         elif _is_folder(path):
             found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
             if not found:
                 yield Picture(argument, error=f"{argument} holds no pictures: expected PNG, JPEG, or the like")
             yield from found
         elif glob.has_magic(argument) and not os.path.lexists(path):
-            matches = sorted(_matches(path), key=natural_order)
-            if not matches:
+            files = sorted((match for match in _matches(path) if match.is_file()), key=natural_order)
+            if not files:
                 yield Picture(argument, error=f"{argument} matches no file: check the pattern")
-            yield from (Picture(str(file), file) for file in matches if file.is_file())
+            yield from (Picture(str(file), file) for file in files)
         else:
             yield Picture(argument, path)
 

@@ -190,5 +190,7 @@ def _calibration(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -
     except MnistcnnError:
         return None, None
     validation = validation[validation.has_ink]
+    if not len(validation):
+        return None, None
     logits = predicted_logits(trained, validation.images)
     return fitted_temperature(logits, validation.labels), least_evidence(logits)

@@ -9,7 +9,7 @@ import numpy as np
 from mnistcnn.callbacks import StepCallback
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import Dataset
-from mnistcnn.evaluation import loss_and_accuracy, network_outputs
+from mnistcnn.evaluation import loss_and_accuracy, split_logits
 from mnistcnn.events import Listener, TrainingValidation
 from mnistcnn.model import build_model, logits_model
 from mnistcnn.processes import ALONE, Processes, alone
@@ -76,7 +76,7 @@ class Validation(StepCallback):
 
     def _measure(self, weights: list[np.ndarray]) -> tuple[float, float]:
         self._network.set_weights(weights)
-        return loss_and_accuracy(network_outputs(self._network, self._split.images), self._split.labels)
+        return loss_and_accuracy(split_logits(self._network, self._split), self._split.labels)
 
     def _validate(self, step: int) -> None:
         weights = self.model.get_weights()

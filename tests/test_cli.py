@@ -214,10 +214,11 @@ def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_pa
 def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
     """Good pictures are printed, each bad one is a line on stderr, and the exit status is 1."""
     (tmp_path / "empty").mkdir()
+    (tmp_path / "only.folders").mkdir()
     (tmp_path / "text.png").write_text("no picture")
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     write_digit(tmp_path / "one.png")
-    bad = ["text.png", "empty", "*.gif", "blank.png", "nowhere.png"]
+    bad = ["text.png", "empty", "*.gif", "*.folders", "blank.png", "nowhere.png"]
     done = mnistcnn("predict", *bad, "one.png", "-m", str(trained))
     assert done.returncode == 1
     assert done.stdout.split()[:2] == ["one.png", "1"]
@@ -225,9 +226,23 @@ def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, 
         "error: text.png is no picture that can be read; expected PNG, JPEG, or the like",
         "error: empty holds no pictures: expected PNG, JPEG, or the like",
         "error: *.gif matches no file: check the pattern",
+        "error: *.folders matches no file: check the pattern",
         "error: blank.png: no digit found; draw it large, in one colour, on plain paper",
         "error: nowhere.png: no such file",
     ]
+
+
+@pytest.mark.parametrize(("argument", "error"), [("one.png", ""), ("-", "error: standard input is closed: pipe a ")])
+def test_predict_needs_no_standard_input(
+    trained: Path, tmp_path: Path, environment: dict[str, str], argument: str, error: str
+) -> None:
+    """Closed, as some job schedulers have it, it is missed by - alone."""
+    write_digit(tmp_path / "one.png")
+    command = f"{sys.executable} -m mnistcnn predict {argument} -m {trained} <&-"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr[: len(error) or None]) == (int(bool(error)), error)
 
 
 def test_a_reader_that_leaves_ends_predict_quietly(trained: Path, tmp_path: Path, environment: dict[str, str]) -> None:

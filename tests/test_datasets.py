@@ -220,6 +220,25 @@ def test_class_folders_without_pictures_are_refused(tmp_path: Path) -> None:
         load_dataset(str(tmp_path)).split("all")
 
 
+def test_an_image_without_ink_is_not_trained_on(tmp_path: Path) -> None:
+    """Neither where validation images are held out, nor where they are trained on too; it is measured all the same."""
+    for path in write_class_folder(tmp_path / "pictures", 4).glob("[01]/*.png"):
+        Image.new("L", (50, 50), 200).save(path)
+    dataset = load_dataset(str(tmp_path / "pictures"))
+    everything, validation = dataset.split("all"), dataset.split("validation")
+    assert (len(everything), everything.has_ink.sum()) == (40, 32)
+    assert not validation.has_ink.all()
+    for images in (dataset.split("train"), dataset.training_images()):
+        assert images.has_ink.all()
+
+
+def test_links_in_a_loop_are_no_dataset(tmp_path: Path) -> None:
+    """They lead nowhere, like a path that does not exist."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(MnistcnnError, match="loop: no such file or folder"):
+        load_dataset(str(tmp_path / "loop"))
+
+
 def test_an_unknown_split_is_a_usage_error() -> None:
     """The message lists those there are."""
     with pytest.raises(UsageError, match="--split must be one of train, validation, test; received 'tset'"):

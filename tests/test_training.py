@@ -46,6 +46,13 @@ def weights_hash(result: TrainingResult) -> str:
     return hashlib.sha256(b"".join(weight.tobytes() for weight in result.model.model.get_weights())).hexdigest()
 
 
+def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
+    """A run on class folders ends with a model all the same."""
+    blank = replace(DIGITS.split("validation"), images=np.zeros((180, 28, 28), np.uint8))
+    result = train(short_config(5), replace(DIGITS, readers={**DIGITS.readers, "validation": lambda: blank}))
+    assert (result.model.metadata.calibration, result.model.metadata.evidence) == (None, None)
+
+
 LOGGED_STEP = """
 import json
 from dataclasses import replace

@@ -1,6 +1,8 @@
 """Validation while training: what it measures, what it keeps, and that a run goes on from where it was."""
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from mnistcnn.evaluation import evaluate
 from mnistcnn.events import TrainingValidation
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.model_file import load_model
-from mnistcnn.outputs import Outputs
+from mnistcnn.outputs import Outputs, claimed_outputs
 from mnistcnn.training import train
 
 # A rate so high that the validation loss soon rises again.
@@ -116,9 +118,8 @@ def test_the_log_tells_records_from_validations(tmp_path: Path) -> None:
         should_stop=lambda: len(validations(seen)) == 1,
     )
     log.close()
-    log = TrainingLog(path)
-    result = train(config, DIGITS, outputs=resumable(tmp_path), listeners=[log])
-    log.close()
+    with claimed_outputs(replace(resumable(tmp_path), log=path)) as outputs, closing(TrainingLog(path)) as log:
+        result = train(config, DIGITS, outputs=outputs, listeners=[log])
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["step"] for line in lines] == [5, 10, 10, 15, 20, 20]
     found = [line for line in lines if "loss" not in line]
