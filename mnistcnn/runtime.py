@@ -4,6 +4,7 @@ import gc
 import importlib.metadata
 import importlib.util
 import json
+import logging
 import os
 import platform
 import signal
@@ -65,6 +66,7 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
         raise UsageError(f"{backend} only evaluates and predicts: train with --backend {', '.join(TRAINING_BACKENDS)}")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process
     # TensorFlow leaves these kernels out by itself where the CPU lacks AVX-512's or AMX's products of small numbers.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # OpenVINO takes bfloat16 where the CPU has it, and Keras hands it no precision; this hides those instructions.

@@ -147,6 +147,15 @@ def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     assert done.stderr == ""
 
 
+def test_of_many_models_tensorflow_says_nothing(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """Of five networks in one process it would warn."""
+    names = [f"{number}.keras" for number in range(5)]
+    for name in names:
+        (tmp_path / name).symlink_to(trained)
+    done = mnistcnn("evaluate", *(word for name in names for word in ("-m", name)), "--data", "digits")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, any_backend: str) -> None:
     """One file, one accuracy, whatever computes it."""
     arguments = ("evaluate", "-m", str(trained), "--data", "digits", "--json")
