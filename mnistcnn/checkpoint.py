@@ -1,7 +1,6 @@
 """The state of a run on disk: what it takes to go on as if it had never stopped."""
 
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
 from mnistcnn.npz import UNREADABLE
+from mnistcnn.outputs import checkpoint_files
 
 KEPT = 2  # so that a torn disk still leaves one
 MEMORY = "memory."  # before the names of what is remembered
@@ -94,13 +94,6 @@ def decode_checkpoint(file: BinaryIO) -> Checkpoint:
     remembered = [name for name in arrays if name.startswith(MEMORY)]
     memory = {name.removeprefix(MEMORY): arrays.pop(name) for name in remembered}
     return Checkpoint(variables=arrays, memory=memory, **header)
-
-
-def checkpoint_files(folder: Path) -> list[Path]:
-    """List a folder's checkpoints, the oldest first."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if re.fullmatch(r"step-\d{9}\.npz", path.name))
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What a run writes, and what it may not overwrite."""
 
 import glob
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +16,7 @@ from mnistcnn.log_file import is_training_log
 from mnistcnn.runtime import require_extra
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
-EVENT_FILES = "*/events.out.tfevents.*"  # in the folder of `--tensorboard`
+RUNS = ("train", "validation", "test")  # the folders of event files in the one of `--tensorboard`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,19 @@ class Outputs:
     @property
     def has_checkpoints(self) -> bool:
         """Whether there is a checkpoint to resume from."""
-        return any(self.checkpoints.glob("step-*.npz"))
+        return bool(checkpoint_files(self.checkpoints))
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """List a folder's checkpoints, the oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if re.fullmatch(r"step-\d{9}\.npz", path.name))
+
+
+def event_files(folder: Path) -> list[Path]:
+    """List what `--tensorboard` has written into a folder; what other programs' runs wrote lies elsewhere in it."""
+    return [path for run in RUNS for path in (folder / run).glob("events.out.tfevents.*")]
 
 
 @contextmanager
@@ -85,7 +98,7 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise MnistcnnError(f"{folder} is a file: name a folder with --tensorboard")
     _require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
-    if not force and any(folder.glob(EVENT_FILES)):
+    if not force and event_files(folder):
         raise MnistcnnError(
             f"{folder} holds another run's event files: replace them with --force, or choose another folder with "
             "--tensorboard"
@@ -117,10 +130,10 @@ def _require_apart(log: Path, outputs: Outputs) -> None:
 def _require_nothing_lost(outputs: Outputs) -> None:
     resuming = outputs.resume and outputs.has_checkpoints
     if outputs.model.exists() and not resuming:
-        raise MnistcnnError(
-            f"{outputs.model} already exists: continue its run with --resume, replace it with --force, "
-            "or choose another name with --model"
-        )
+        ways = "replace it with --force, or choose another name with --model"
+        if outputs.resume:
+            raise MnistcnnError(f"{outputs.model} exists, and {outputs.checkpoints} holds nothing to resume: {ways}")
+        raise MnistcnnError(f"{outputs.model} already exists: continue its run with --resume, {ways}")
     if outputs.has_checkpoints and not resuming:
         raise MnistcnnError(
             f"{outputs.checkpoints} holds an unfinished run: continue it with --resume, start anew with --force, "

@@ -20,7 +20,7 @@ from tensorboard.compat.proto.versions_pb2 import VersionDef
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingResult, TrainingStarted, TrainingValidation
-from mnistcnn.outputs import EVENT_FILES
+from mnistcnn.outputs import event_files
 from mnistcnn.results import Evaluation, Layer, Mistake
 
 HISTOGRAM_BINS = 20
@@ -54,7 +54,7 @@ class TensorBoardLog:
             writer.close()
 
     def _remove_earlier_run(self) -> None:
-        for path in self._folder.glob(EVENT_FILES):
+        for path in event_files(self._folder):
             path.unlink()
 
     def _write_record(self, record: TrainingRecord) -> None:

@@ -18,13 +18,13 @@ import pytest
 from conftest import Run, StartTraining
 from training_process import UNFINISHED_CHECKPOINT
 
-from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkpoint, write_checkpoint
+from mnistcnn.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingRecord
 from mnistcnn.log_file import TrainingLog
-from mnistcnn.outputs import Outputs, claimed_outputs
+from mnistcnn.outputs import Outputs, checkpoint_files, claimed_outputs
 from mnistcnn.training import train
 
 DIGITS = load_dataset("digits")
@@ -254,6 +254,16 @@ def test_what_an_earlier_run_left_is_not_replaced(tmp_path: Path, existing: str,
     with claimed_outputs(outputs, force=True):
         pass
     assert (tmp_path / existing).read_bytes() == b"precious\n"
+
+
+def test_without_a_checkpoint_nothing_is_resumed_over_a_model(tmp_path: Path) -> None:
+    """Whatever else lies where checkpoints would: the model is another run's."""
+    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    outputs.model.write_bytes(b"precious")
+    outputs.checkpoints.mkdir()
+    (outputs.checkpoints / "step-notes.npz").write_bytes(b"mine")
+    with pytest.raises(MnistcnnError, match="checkpoint holds nothing to resume: replace it"), claimed_outputs(outputs):
+        pass
 
 
 @pytest.mark.parametrize(

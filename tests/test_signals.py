@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, StartTraining
 
-from mnistcnn.checkpoint import checkpoint_files
 from mnistcnn.model_file import load_model
+from mnistcnn.outputs import checkpoint_files
 
 LONG = ("--steps", "100000")
 # One execution of 50 steps takes seconds, long enough for two signals to arrive within it.

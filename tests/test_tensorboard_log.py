@@ -114,6 +114,8 @@ def test_a_new_run_replaces_an_old_ones_files_alone(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "events.out.tfevents.1.old").write_text("old")
     (tmp_path / "train" / "notes.txt").write_text("mine")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "events.out.tfevents.1.other").write_text("another program's")
     log = TensorBoardLog(tmp_path)
     train(short_config(5), DIGITS, listeners=[log])
     log.close()
@@ -121,3 +123,4 @@ def test_a_new_run_replaces_an_old_ones_files_alone(tmp_path: Path) -> None:
     assert len(names) == 2
     assert "notes.txt" in names
     assert "events.out.tfevents.1.old" not in names
+    assert (tmp_path / "other" / "events.out.tfevents.1.other").exists()

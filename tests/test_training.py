@@ -11,14 +11,14 @@ import pytest
 from conftest import Run
 
 from mnistcnn.batches import training_batches
-from mnistcnn.checkpoint import Checkpoint, checkpoint_files, read_latest_checkpoint, write_checkpoint
+from mnistcnn.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
 from mnistcnn.fitting import make_optimizer, steps_per_execution
 from mnistcnn.model_file import load_model
-from mnistcnn.outputs import Outputs
+from mnistcnn.outputs import Outputs, checkpoint_files
 from mnistcnn.training import train
 
 DIGITS = load_dataset("digits")
