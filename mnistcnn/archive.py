@@ -1,6 +1,7 @@
 """A zip file and the JSON in it, read as a stranger's: in memory, within limits, nothing ever extracted."""
 
 import json
+import math
 import reprlib
 import stat
 import zipfile
@@ -17,7 +18,7 @@ _MAX_DIRECTORY_BYTES = 16 << 10  # zipfile builds an object for every entry, and
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_OF_DIRECTORY_BYTES = 22
 _ZIP64_LOCATOR = b"PK\x06\x07"
-_ZIP64_LOCATOR_BYTES = 20
+TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20  # with the locator, where there is one
 
 _SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
@@ -48,7 +49,7 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
     its limit, whatever the headers say. Raises MnistcnnError for anything else than such a file.
     """
     data = _read_file(path)
-    _check_end_of_directory(path, data)
+    _check_directory(path, data)
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = archive.infolist()
@@ -98,14 +99,24 @@ def _read_file(path: Path) -> bytes:
         raise MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read") from error
 
 
-def _check_end_of_directory(path: Path, data: bytes) -> None:
-    """Refuse what is no plain zip, and a directory of entries that would take much memory to parse."""
-    end = data[-_END_OF_DIRECTORY_BYTES:]
+def directory_bytes(tail: bytes) -> float | None:
+    """Return the size of a zip file's directory by the file's last TAIL_BYTES bytes; None where they end no plain zip.
+
+    It is infinite in ZIP64, where what is read here need not be true.
+    """
+    end = tail[-_END_OF_DIRECTORY_BYTES:]
     if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):
+        return None
+    if tail[-TAIL_BYTES:].startswith(_ZIP64_LOCATOR):
+        return math.inf
+    return int.from_bytes(end[12:16], "little")
+
+
+def _check_directory(path: Path, data: bytes) -> None:
+    size = directory_bytes(data[-TAIL_BYTES:])
+    if size is None:
         raise MnistcnnError(f"{path} is {_kind(data)}, not a model; name a .keras file")
-    directory_bytes = int.from_bytes(end[12:16], "little")
-    locator = data[-_END_OF_DIRECTORY_BYTES - _ZIP64_LOCATOR_BYTES : -_END_OF_DIRECTORY_BYTES]
-    if directory_bytes > _MAX_DIRECTORY_BYTES or locator.startswith(_ZIP64_LOCATOR):
+    if size > _MAX_DIRECTORY_BYTES:
         raise MnistcnnError(f"{path} is a zip file with too many entries for a model; name a .keras file")
 
 

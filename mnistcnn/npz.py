@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from mnistcnn.archive import TAIL_BYTES, directory_bytes
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.idx import MAX_CONTENT_BYTES
 
@@ -19,8 +20,6 @@ UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 _MAX_DIRECTORY_BYTES = 1 << 20  # zipfile builds an object for every entry, and asks nobody how many there are
-_END_OF_DIRECTORY = b"PK\x05\x06"
-_END_OF_DIRECTORY_BYTES = 22
 _EXPECTED = "expected a zip of the arrays x_train, y_train, x_test and y_test, as Keras's mnist.npz is"
 
 
@@ -45,12 +44,11 @@ def read_npz_array(path: Path, name: str) -> np.ndarray:
 
 def _check_directory(path: Path, file: IO[bytes]) -> None:
     """Refuse what is no plain zip, and a directory of entries that would take much memory to parse."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - _END_OF_DIRECTORY_BYTES))
-    end = file.read()
-    if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):
+    file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+    size = directory_bytes(file.read())
+    if size is None:
         raise MnistcnnError(f"{path} is no .npz file, or a damaged one: {_EXPECTED}")
-    if int.from_bytes(end[12:16], "little") > _MAX_DIRECTORY_BYTES:
+    if size > _MAX_DIRECTORY_BYTES:
         raise MnistcnnError(f"{path} is a zip file with too many entries: {_EXPECTED}")
 
 

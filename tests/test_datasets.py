@@ -205,6 +205,14 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes) -> Non
         load_dataset(str(path)).split("train")
 
 
+def test_an_npz_file_of_unknown_length_is_refused(tmp_path: Path) -> None:
+    """In ZIP64 the size of the directory that is checked need not be that of the one which is read."""
+    path = tmp_path / "d.npz"
+    path.write_bytes(b"PK\x06\x07" + bytes(16) + b"PK\x05\x06" + bytes(18))
+    with pytest.raises(MnistcnnError, match=r"d\.npz is a zip file with too many entries"):
+        load_dataset(str(path)).split("train")
+
+
 def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     """An empty folder and a missing path say what is expected."""
     with pytest.raises(MnistcnnError, match="is no dataset: expected IDX files .* or folders of pictures named 0 to 9"):
