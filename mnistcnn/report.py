@@ -17,9 +17,19 @@ from mnistcnn.text_graphics import printable, sparkline
 SPARKLINE_COLUMNS = 40
 
 
+class PipedConsole(Console):
+    """A console that leaves standard output's broken pipe to the command line; Rich's own ends with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError on, but for one of stderr: who leaves that has not seen a run to its end."""
+        if self.file is sys.stderr:
+            super().on_broken_pipe()
+        raise  # the one that is being handled
+
+
 def console_on(file: IO[str]) -> Console:
     """Return a console that writes to a file; where that is no terminal, one line stays one line, however long."""
-    return Console(
+    return PipedConsole(
         file=file,
         highlight=False,
         markup=False,

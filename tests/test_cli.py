@@ -254,16 +254,24 @@ def test_predict_needs_no_standard_input(
     assert (done.returncode, done.stderr[: len(error) or None]) == (int(bool(error)), error)
 
 
-def test_a_reader_that_leaves_ends_predict_quietly(trained: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """`predict … | head` says nothing about its broken pipe."""
+@pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
+def test_a_reader_that_leaves_ends_predict_quietly(
+    trained: Path, tmp_path: Path, environment: dict[str, str], form: str
+) -> None:
+    """`predict … | head` says nothing about its broken pipe and ends well, in every format."""
     write_digit(tmp_path / "one.png")
     many = " ".join(["one.png"] * 3000)
-    command = f"{sys.executable} -m mnistcnn predict {many} -m {trained} | head -n 1"
+    command = f"{sys.executable} -m mnistcnn predict {many} -m {trained} --format {form} | head -n 1"
     done = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 1
-    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
