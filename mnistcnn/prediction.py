@@ -1,7 +1,7 @@
 """Reading digits from pictures: many of them, in order, in bounded memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -48,14 +48,20 @@ def predict_numbers(
     remaining = iter(pictures)
     network = logits_model(trained.model)
 
-    def prepared(batch: Sequence[Picture]) -> list[PreparedPicture]:
-        return [_prepared(picture, invert, digits) for picture in batch]
+    decoder = ThreadPoolExecutor(max_workers=1)
 
-    with ThreadPoolExecutor(max_workers=1) as decoder:
-        pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
-        while batch := pending.result():
-            pending = decoder.submit(prepared, list(islice(remaining, BATCH_SIZE)))
+    def start_batch() -> list[Future[PreparedPicture]]:
+        return [decoder.submit(_prepared, picture, invert, digits) for picture in islice(remaining, BATCH_SIZE)]
+
+    try:
+        pending = start_batch()
+        while pending:
+            batch = [future.result() for future in pending]
+            pending = start_batch()
             yield from _read(network, trained.metadata, batch)
+    finally:
+        # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
+        decoder.shutdown(wait=False, cancel_futures=True)
 
 
 def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:

@@ -2,10 +2,13 @@
 
 import shlex
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import Run, StartTraining
+from training_process import PATIENCE
 
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import checkpoint_files
@@ -67,6 +70,42 @@ def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
     assert run.end() == status
     assert (run.stdout, run.stderr) == ("", "")
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "keras-home") == ["stderr", "stdout"]
+
+
+STOPPED_PREDICTION = """
+import os, signal, sys, threading
+from mnistcnn.cli import app
+
+def stop_while_decoding():
+    writing.append(os.open("first.png", os.O_WRONLY))  # returns once the picture is being read
+    os.kill(os.getpid(), signal.SIGINT)
+
+writing = []
+for name in ("first.png", "second.png"):
+    os.mkfifo(name)
+threading.Thread(target=stop_while_decoding).start()
+try:
+    app(["predict", "first.png", "second.png", "-m", sys.argv[1]])
+except SystemExit as end:
+    print(end.code, flush=True)
+os.close(writing[0])  # the first picture ends; nobody ever writes the second
+"""
+
+
+def test_a_signal_while_pictures_are_decoded_leaves_the_rest(
+    tmp_path: Path, trained: Path, environment: dict[str, str]
+) -> None:
+    """Only the picture under way is read to its end; the process waits for no other of its batch."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_PREDICTION, str(trained)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "130\n", "")
 
 
 def test_a_signal_after_the_last_step_lets_the_model_be_saved(tmp_path: Path, start_training: StartTraining) -> None:
