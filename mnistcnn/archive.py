@@ -99,21 +99,21 @@ def _read_file(path: Path) -> bytes:
         raise MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read") from error
 
 
-def directory_bytes(tail: bytes) -> float | None:
-    """Return the size of a zip file's directory by the file's last TAIL_BYTES bytes; None where they end no plain zip.
+def directory_bytes(data: bytes) -> float | None:
+    """Return the size of a zip file's directory, of which the last TAIL_BYTES bytes do; None where it is no plain zip.
 
     It is infinite in ZIP64, where what is read here need not be true.
     """
-    end = tail[-_END_OF_DIRECTORY_BYTES:]
+    end = data[-_END_OF_DIRECTORY_BYTES:]
     if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):
         return None
-    if tail[-TAIL_BYTES:].startswith(_ZIP64_LOCATOR):
+    if data[-TAIL_BYTES:].startswith(_ZIP64_LOCATOR):
         return math.inf
     return int.from_bytes(end[12:16], "little")
 
 
 def _check_directory(path: Path, data: bytes) -> None:
-    size = directory_bytes(data[-TAIL_BYTES:])
+    size = directory_bytes(data)
     if size is None:
         raise MnistcnnError(f"{path} is {_kind(data)}, not a model; name a .keras file")
     if size > _MAX_DIRECTORY_BYTES:

@@ -32,7 +32,7 @@ def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) 
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    return _evaluation(trained, _logits(trained, images), images, dataset.name, name)
+    return _evaluation(trained, split_logits(logits_model(trained.model), images), images, dataset.name, name)
 
 
 def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
@@ -42,7 +42,7 @@ def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | N
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    logits = [_logits(trained, images) for trained in models.values()]
+    logits = [split_logits(logits_model(trained.model), images) for trained in models.values()]
     return Comparison(
         models=tuple(models),
         evaluations=tuple(
@@ -111,10 +111,6 @@ def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, 
         )
         for position in apart.tolist()
     )
-
-
-def _logits(trained: TrainedModel, images: Split) -> np.ndarray:
-    return split_logits(logits_model(trained.model), images)
 
 
 def split_logits(network: keras.Model, images: Split) -> np.ndarray:

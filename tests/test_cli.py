@@ -241,16 +241,20 @@ def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, 
     ]
 
 
+def in_bash(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a shell's command, for what only a shell can do to standard input and output."""
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.mark.parametrize(("argument", "error"), [("one.png", ""), ("-", "error: standard input is closed: pipe a ")])
 def test_predict_needs_no_standard_input(
     trained: Path, tmp_path: Path, environment: dict[str, str], argument: str, error: str
 ) -> None:
     """Closed, as some job schedulers have it, it is missed by - alone."""
     write_digit(tmp_path / "one.png")
-    command = f"{sys.executable} -m mnistcnn predict {argument} -m {trained} <&-"
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = in_bash(f"{sys.executable} -m mnistcnn predict {argument} -m {trained} <&-", tmp_path, environment)
     assert (done.returncode, done.stderr[: len(error) or None]) == (int(bool(error)), error)
 
 
@@ -262,14 +266,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
     write_digit(tmp_path / "one.png")
     many = " ".join(["one.png"] * 3000)
     command = f"{sys.executable} -m mnistcnn predict {many} -m {trained} --format {form} | head -n 1"
-    done = subprocess.run(
-        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_bash(f"{command}; exit ${{PIPESTATUS[0]}}", tmp_path, environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 1
 

@@ -2,13 +2,10 @@
 
 import shlex
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import Run, StartTraining
-from training_process import PATIENCE
 
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import checkpoint_files
@@ -73,7 +70,7 @@ def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
 
 
 STOPPED_PREDICTION = """
-import os, signal, sys, threading
+import os, signal, threading
 from mnistcnn.cli import app
 
 def stop_while_decoding():
@@ -85,26 +82,16 @@ for name in ("first.png", "second.png"):
     os.mkfifo(name)
 threading.Thread(target=stop_while_decoding).start()
 try:
-    app(["predict", "first.png", "second.png", "-m", sys.argv[1]])
+    app(["predict", "first.png", "second.png", "-m", os.environ["MODEL"]])
 except SystemExit as end:
     print(end.code, flush=True)
 os.close(writing[0])  # the first picture ends; nobody ever writes the second
 """
 
 
-def test_a_signal_while_pictures_are_decoded_leaves_the_rest(
-    tmp_path: Path, trained: Path, environment: dict[str, str]
-) -> None:
+def test_a_signal_while_pictures_are_decoded_leaves_the_rest(python: Run, trained: Path) -> None:
     """Only the picture under way is read to its end; the process waits for no other of its batch."""
-    done = subprocess.run(
-        [sys.executable, "-c", STOPPED_PREDICTION, str(trained)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = python(STOPPED_PREDICTION, env={"MODEL": str(trained)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "130\n", "")
 
 
