@@ -10,13 +10,16 @@ CLASSES = 10
 IMAGE_SHAPE = (28, 28, 1)
 
 
-def build_model(*, dropout: float = 0.4, seed: int = 0, dtype: str = "float32") -> keras.Model:
+def build_model(
+    *, dropout: float = 0.4, seed: int = 0, dtype: str = "float32", dense: type[layers.Dense] = layers.Dense
+) -> keras.Model:
     """Build the tutorial's two-layer convolutional network with 3,274,634 parameters.
 
     Input ``image`` (batch, 28, 28, 1) float32 in [0, 1]; output ``probabilities`` (batch, 10) float32.
     ``dropout`` is the rate of the dropout layer, in [0, 1), and ``seed`` what its random state starts from.
     ``dtype`` is a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16
-    on float32 weights; logits and probabilities are float32 under either.
+    on float32 weights; logits and probabilities are float32 under either. ``dense`` is the class of the large dense
+    layer.
     """
 
     # Layers state their layout and dtype, so that a keras.json with other defaults cannot change the network.
@@ -32,7 +35,7 @@ def build_model(*, dropout: float = 0.4, seed: int = 0, dtype: str = "float32") 
     x = pool("pool1")(conv(32, "conv1")(image))  # (batch, 14, 14, 32)
     x = pool("pool2")(conv(64, "conv2")(x))  # (batch, 7, 7, 64)
     x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)  # (batch, 3136)
-    x = layers.Dense(1024, activation="relu", dtype=dtype, name="dense")(x)  # (batch, 1024)
+    x = dense(1024, activation="relu", dtype=dtype, name="dense")(x)  # (batch, 1024)
     x = layers.Dropout(dropout, seed=seed, dtype=dtype, name="dropout")(x)
     logits = layers.Dense(CLASSES, dtype="float32", name="logits")(x)  # (batch, 10)
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)  # (batch, 10)

@@ -69,6 +69,8 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process
     # TensorFlow leaves these kernels out by itself where the CPU lacks AVX-512's or AMX's products of small numbers.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # A gradient of a convolution is set up once, not at every step, though that holds its scratch memory.
+    os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
     # OpenVINO takes bfloat16 where the CPU has it, and Keras hands it no precision; this hides those instructions.
     os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
     with _quiet_stderr(), _without_garbage_collection():

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import Run
 
 from mnistcnn.batches import training_batches
@@ -16,7 +17,7 @@ from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
-from mnistcnn.fitting import make_optimizer, steps_per_execution
+from mnistcnn.fitting import Dense, make_optimizer, steps_per_execution
 from mnistcnn.model_file import load_model
 from mnistcnn.outputs import Outputs, checkpoint_files
 from mnistcnn.training import train
@@ -230,6 +231,38 @@ def test_adam_moves_weights_as_its_paper_says() -> None:
         weights = weights * (1 - rate * decay)
         weights = weights - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), weights, atol=1e-5)
+
+
+def test_sgd_moves_weights_against_the_gradient() -> None:
+    """Three updates with weight decay are w (1 - λ r) - r g, computed here in double precision."""
+    rate, decay = 0.1, 0.3
+    optimizer = make_optimizer(TrainConfig(optimizer="sgd", learning_rate=rate, weight_decay=decay))
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(5, 3))
+    variable = keras.Variable(weights, dtype="float32")
+    optimizer.build([variable])
+    for gradient in rng.normal(size=(3, 5, 3)):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")])
+        weights = weights * (1 - rate * decay) - rate * gradient
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), weights, atol=1e-6)
+
+
+def test_the_dense_layer_of_training_has_the_gradients_of_calculus() -> None:
+    """For ReLU(x W + b) and any gradient of its outputs they are those written out in double precision."""
+    rng = np.random.default_rng(0)
+    x, kernel, bias, outer = (rng.normal(size=shape) for shape in ((7, 30), (30, 20), 20, (7, 20)))
+    layer = Dense(20, activation="relu")
+    layer.build((None, 30))
+    layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
+    inputs = tf.constant(x, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs)
+    found = tape.gradient(outputs, [inputs, layer.kernel.value, layer.bias.value], tf.constant(outer, tf.float32))
+    passed = outer * (x @ kernel + bias > 0)
+    np.testing.assert_allclose(outputs, np.maximum(x @ kernel + bias, 0), rtol=1e-5, atol=1e-5)
+    for gradient, expected in zip(found, (passed @ kernel.T, x.T @ passed, passed.sum(axis=0)), strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
