@@ -9,7 +9,7 @@ import tensorflow.experimental.numpy as tnp
 from mnistcnn.augmentation import augment
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import CLASSES, Split
-from mnistcnn.pictures import model_inputs
+from mnistcnn.model import model_inputs
 from mnistcnn.processes import ALONE, Processes
 
 PREFETCHED_BATCHES = 16  # ready before they are asked for: 5 MB of them by default

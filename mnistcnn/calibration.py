@@ -48,11 +48,11 @@ def least_evidence(logits: np.ndarray) -> float:
     return float(np.quantile(evidence(logits), WEAK))
 
 
-def is_sure(logits: np.ndarray, temperature: float | None, least: float | None, others: int) -> bool:
-    """Tell whether the answer of logits (10,) is one to rely on.
+def are_sure(logits: np.ndarray, temperature: float | None, least: float | None, others: np.ndarray) -> np.ndarray:
+    """Tell which answers of logits (N, 10) are ones to rely on: (N,) bool.
 
-    It has a high calibrated probability, a temperature of None counting as 1; at least the `least` evidence, if that is
-    known; and few `others` in its picture.
+    They have a high calibrated probability, a temperature of None counting as 1; at least the `least` evidence, if that
+    is known; and few `others` (N,) in their picture.
     """
-    probable = float(softmax(logits[None] / (temperature or 1.0)).max()) >= SURE_PROBABILITY
-    return probable and others < MANY and (least is None or float(evidence(logits[None])[0]) >= least)
+    probable = softmax(logits / (temperature or 1.0)).max(axis=1) >= SURE_PROBABILITY
+    return np.asarray(probable & (others < MANY) & (evidence(logits) >= (-np.inf if least is None else least)))

@@ -46,7 +46,9 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
             image.draft(None, (DECODED_SIDE, DECODED_SIDE))
             factor = math.isqrt((image.width * image.height - 1) // MAX_WORKING_PIXELS) + 1
             scale = width / image.width * factor
-            return replace(_grey(ImageOps.exif_transpose(_reduced(image, factor))), scale=scale)
+            upright = _reduced(image, factor)
+            ImageOps.exif_transpose(upright, in_place=True)
+            return replace(_grey(upright), scale=scale)
     except Image.DecompressionBombError as error:
         raise MnistcnnError(
             f"{name} is too large: save it with at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} a side ({error})"
@@ -117,7 +119,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 def _levels(image: Image.Image) -> np.ndarray:
     """Return the luminance (H, W) uint8, or the colour that strokes differ in where luminance shows too little."""
-    luminance = np.asarray(image.convert("L"))
+    luminance = np.asarray(image if image.mode == "L" else image.convert("L"))
     if image.mode in ("1", "L", "LA") or min(image.size) < 8:
         return luminance
     colours = np.asarray(image.convert("RGB"))  # (H, W, 3)

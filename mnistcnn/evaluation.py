@@ -16,12 +16,10 @@ from mnistcnn.measures import (
     top_k_accuracy,
     wilson_interval,
 )
-from mnistcnn.model import CLASSES, logits_model
+from mnistcnn.model import CLASSES, logits_model, network_outputs
 from mnistcnn.model_file import TrainedModel
-from mnistcnn.pictures import model_inputs
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
-BATCH_SIZE = 500
 WORST_MISTAKES = 20
 
 
@@ -121,12 +119,6 @@ def split_logits(network: keras.Model, images: Split) -> np.ndarray:
 def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
     """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
     return network_outputs(logits_model(trained.model), images)
-
-
-def network_outputs(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return what a network makes of images (N, 28, 28) uint8, in their order: (N, …) float32; none is dropped."""
-    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
-    return np.concatenate([network.predict_on_batch(model_inputs(batch)) for batch in batches])
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

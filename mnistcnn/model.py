@@ -1,5 +1,7 @@
 """The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network"."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
@@ -8,6 +10,7 @@ from mnistcnn.results import Layer
 
 CLASSES = 10
 IMAGE_SHAPE = (28, 28, 1)
+BATCH_SIZE = 500  # images that the network is given at once where it does not learn from them
 
 
 def build_model(
@@ -48,6 +51,20 @@ def logits_model(model: keras.Model) -> keras.Model:
     Losses are computed from logits, where log-softmax is stable on every backend.
     """
     return keras.Model(model.input, model.get_layer("logits").output, name="mnistcnn_logits")
+
+
+def model_inputs(images: Any, xp: Any = np) -> Any:
+    """Turn raw pixels into the network's inputs: uint8 (…, 28, 28) → float32 (…, 28, 28, 1) in [0, 1].
+
+    `xp` is NumPy, or TensorFlow's NumPy API where the images are TensorFlow's.
+    """
+    return xp.asarray(images, dtype=np.float32)[..., None] / 255
+
+
+def network_outputs(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return what a network makes of images (N, 28, 28) uint8, in their order: (N, …) float32; none is dropped."""
+    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
+    return np.concatenate([network.predict_on_batch(model_inputs(batch)) for batch in batches])
 
 
 def describe_layers(model: keras.Model) -> tuple[Layer, ...]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
@@ -52,14 +52,6 @@ SUFFIXES = frozenset(
 
 class NoDigitFoundError(MnistcnnError):
     """The picture holds no stroke."""
-
-
-def model_inputs(images: Any, xp: Any = np) -> Any:
-    """Turn raw pixels into the network's inputs: uint8 (…, 28, 28) → float32 (…, 28, 28, 1) in [0, 1].
-
-    `xp` is NumPy, or TensorFlow's NumPy API where the images are TensorFlow's.
-    """
-    return xp.asarray(images, dtype=np.float32)[..., None] / 255
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from itertools import islice
 import keras
 import numpy as np
 
-from mnistcnn.calibration import is_sure
+from mnistcnn.calibration import are_sure
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.measures import softmax
 from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import logits_model
+from mnistcnn.model import CLASSES, logits_model, model_inputs, network_outputs
 from mnistcnn.model_file import TrainedModel
-from mnistcnn.pictures import Digits, Invert, Picture, PreparedDigit, model_inputs, read_digits
+from mnistcnn.pictures import Digits, Invert, Picture, PreparedDigit, read_digits
 from mnistcnn.results import Prediction
 
 BATCH_SIZE = 250
@@ -43,21 +43,21 @@ def predict_numbers(
 ) -> Iterator[tuple[Prediction, ...]]:
     """Yield for each picture what the network says of its digits, from left to right, or one `error`.
 
-    One batch of pictures is decoded while the network reads the one before it, and no more are held.
+    One batch of pictures is decoded while the network reads the one before it, and no more are held. The first are
+    small, so that the first answer need not wait for many.
     """
     remaining = iter(pictures)
     network = logits_model(trained.model)
-
     decoder = ThreadPoolExecutor(max_workers=1)
 
-    def start_batch() -> list[Future[PreparedPicture]]:
-        return [decoder.submit(_prepared, picture, invert, digits) for picture in islice(remaining, BATCH_SIZE)]
+    def start_batch(size: int) -> list[Future[PreparedPicture]]:
+        return [decoder.submit(_prepared, picture, invert, digits) for picture in islice(remaining, size)]
 
     try:
-        pending = start_batch()
+        pending = start_batch(1)
         while pending:
             batch = [future.result() for future in pending]
-            pending = start_batch()
+            pending = start_batch(min(2 * len(batch), BATCH_SIZE))
             yield from _read(network, trained.metadata, batch)
     finally:
         # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
@@ -74,21 +74,25 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
 def _read(
     network: keras.Model, metadata: ModelMetadata, batch: Sequence[PreparedPicture]
 ) -> Iterator[tuple[Prediction, ...]]:
-    images = [digit.image for prepared in batch for digit in prepared.digits]
-    logits = iter(_logits(network, images))
+    digits = [digit for prepared in batch for digit in prepared.digits]
+    logits = _logits(network, [digit.image for digit in digits])
+    probabilities = softmax(logits).astype(np.float32).tolist()
+    others = np.array([digit.others for digit in digits])
+    sure = are_sure(logits, metadata.calibration, metadata.evidence, others).tolist()
+    answers = zip(probabilities, sure, strict=True)
     for prepared in batch:
         picture = prepared.picture
         if prepared.error is not None:
             yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
         else:
-            yield tuple(_prediction(metadata, picture, digit, next(logits)) for digit in prepared.digits)
+            yield tuple(_prediction(picture, digit, *next(answers)) for digit in prepared.digits)
 
 
-def _prediction(metadata: ModelMetadata, picture: Picture, digit: PreparedDigit, logits: np.ndarray) -> Prediction:
+def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[float], sure: bool) -> Prediction:
     return Prediction(
         file=picture.name,
-        probabilities=tuple(softmax(logits[None])[0].astype(np.float32).tolist()),
-        sure=is_sure(logits, metadata.calibration, metadata.evidence, digit.others),
+        probabilities=tuple(probabilities),
+        sure=sure,
         box=digit.box,
         image=digit.image,
         thumbnail=digit.thumbnail,
@@ -97,7 +101,11 @@ def _prediction(metadata: ModelMetadata, picture: Picture, digit: PreparedDigit,
 
 
 def _logits(network: keras.Model, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the network's logits (N, 10) float32 of images (28, 28) uint8, at most BATCH_SIZE at once."""
-    batches = [images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE)]
-    outputs = [network(model_inputs(np.stack(batch)), training=False) for batch in batches]
-    return np.concatenate([np.empty((0, 10), np.float32), *map(keras.ops.convert_to_numpy, outputs)])
+    """Return the network's logits (N, 10) float32 of images (28, 28) uint8."""
+    if not images:
+        return np.empty((0, CLASSES), np.float32)
+    stacked = np.stack(images)
+    if len(images) >= BATCH_SIZE:
+        return network_outputs(network, stacked)
+    # Of fewer the compiling would take longer than it saves.
+    return np.asarray(keras.ops.convert_to_numpy(network(model_inputs(stacked), training=False)))

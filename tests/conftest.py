@@ -68,8 +68,9 @@ def any_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a person without MNIST, network, or settings: nothing of this machine's shows."""
-    hidden = ("MNISTCNN_DATA", "KERAS_BACKEND", "KERAS_TORCH_DEVICE", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
-    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    ours = {"MNISTCNN_DATA", "KERAS_BACKEND", "KERAS_TORCH_DEVICE"}
+    pythons = {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours | pythons}
     nowhere = "http://127.0.0.1:9"  # the discard port: a connection is refused at once
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": ""}
     return kept | proxies | {"KERAS_HOME": str(tmp_path / "keras-home"), "TERM": "dumb"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax as scipy_softmax
 
-from mnistcnn.calibration import MANY, evidence, fitted_temperature, is_sure, least_evidence
+from mnistcnn.calibration import MANY, are_sure, evidence, fitted_temperature, least_evidence
 
 
 def drawn_labels(logits: np.ndarray) -> np.ndarray:
@@ -44,8 +44,8 @@ def test_two_of_a_hundred_images_have_less_than_the_least_evidence() -> None:
         ([5.0, 5.0] + 8 * [0.0], None, None, 0, False),
     ],
 )
-def test_an_answer_is_sure_that_is_probable_strong_and_alone(
+def test_an_answer_are_sure_that_is_probable_strong_and_alone(
     logits: list[float], temperature: float | None, least: float | None, others: int, sure: bool
 ) -> None:
     """Each of the three conditions alone makes it unsure; what a model's file does not say is not asked."""
-    assert is_sure(np.array(logits), temperature, least, others) is sure
+    assert are_sure(np.array([logits]), temperature, least, np.array([others])).tolist() == [sure]

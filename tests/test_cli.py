@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -244,7 +245,7 @@ def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, 
 def in_bash(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a shell's command, for what only a shell can do to standard input and output."""
     return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -256,6 +257,20 @@ def test_predict_needs_no_standard_input(
     write_digit(tmp_path / "one.png")
     done = in_bash(f"{sys.executable} -m mnistcnn predict {argument} -m {trained} <&-", tmp_path, environment)
     assert (done.returncode, done.stderr[: len(error) or None]) == (int(bool(error)), error)
+
+
+@pytest.mark.parametrize(("form", "lines"), [("table", 1), ("jsonl", 1), ("csv", 2)])
+def test_an_answer_waits_for_no_later_picture(
+    trained: Path, tmp_path: Path, environment: dict[str, str], form: str, lines: int
+) -> None:
+    """The first stands in a pipe before the second picture, itself a pipe here, has come."""
+    write_digit(tmp_path / "one.png")
+    os.mkfifo(tmp_path / "second.png")
+    command = f"{sys.executable} -m mnistcnn predict one.png second.png -m {trained} --format {form}"
+    reader = f"for _ in {{1..{lines}}}; do read -r line; done; echo $line; cat one.png > second.png; cat"
+    done = in_bash(f"{command} | {{ {reader}; }}", tmp_path, environment)
+    first, second = done.stdout.splitlines()
+    assert (done.stderr, "one.png" in first, "second.png" in second) == ("", True, True)
 
 
 @pytest.mark.parametrize("form", ["table", "jsonl", "csv"])

@@ -102,8 +102,7 @@ def plain_rate(split: Any) -> float:
     """Return the steps/s of the same network under `compile` and `fit` with nothing said, once it is compiled."""
     import keras
 
-    from mnistcnn.model import build_model, logits_model
-    from mnistcnn.pictures import model_inputs
+    from mnistcnn.model import build_model, logits_model, model_inputs
 
     model = logits_model(build_model())
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
