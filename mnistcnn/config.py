@@ -99,12 +99,11 @@ class TrainConfig:
         With `patience` it matters at which steps the network is validated, but not how long the patience is: a longer
         one takes up a run where a shorter one ended it.
         """
-        free = {"log_every", "checkpoint_every", "precision", "patience", "calibration", "evidence"}
+        free = {"log_every", "checkpoint_every", "precision", "patience", "validate_every", "calibration", "evidence"}
         if self.warmup is None:
             free.add("steps")  # a run at a constant rate can be extended; a schedule depends on its length
-        if not self.patience:
-            free.add("validate_every")
-        return {name: value for name, value in asdict(self).items() if name not in free}
+        names = {name: value for name, value in asdict(self).items() if name not in free}
+        return names | ({"patience": f"of every {self.validate_every:,} steps"} if self.patience else {})
 
 
 RECIPES = {
