@@ -10,29 +10,6 @@ from mnistcnn.results import Evaluation, Layer
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingStarted:
-    """A run is about to take its first step."""
-
-    config: TrainConfig
-    data: str
-    train_images: int
-    backend: str
-    device: str  # as `--device` names it
-    precision: str  # "float32" or "bfloat16", what `auto` became
-    processes: int = 1  # that train together
-    start_step: int  # above 0 where a run is resumed
-    layers: tuple[Layer, ...]
-    notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingProgress:
-    """An execution of the training function, of up to 50 steps, has ended."""
-
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
     """The digits of one logged batch, as the training step itself saw them: dropout active, before its update."""
 
@@ -69,6 +46,30 @@ class TrainingHistory:
 
     records: tuple[HistoryPoint, ...]
     validations: tuple[TrainingValidation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingStarted:
+    """A run is about to take its first step."""
+
+    config: TrainConfig
+    data: str
+    train_images: int
+    backend: str
+    device: str  # as `--device` names it
+    precision: str  # "float32" or "bfloat16", what `auto` became
+    processes: int = 1  # that train together
+    start_step: int  # above 0 where a run is resumed
+    history: TrainingHistory  # the run's course up to there
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """An execution of the training function, of up to 50 steps, has ended."""
+
+    step: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,6 +140,7 @@ class TrainingView:
             warn(note)
         if self._quiet:
             return
+        self._losses = [point.loss for point in event.history.records]
         config = event.config
         self._console.print(
             f"{config.recipe} recipe: {config.steps:,} steps of {config.batch_size} on {event.train_images:,} "

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted, TrainingValidation
+from mnistcnn.events import TrainingEvent, TrainingHistory, TrainingRecord, TrainingStarted, TrainingValidation
 from mnistcnn.files import written_whole
 
-NOWHERE = (0, True)
+Point = tuple[int, bool, float, float]  # step, whether it is a validation, loss, accuracy
+
+NOWHERE: Point = (0, True, 0.0, 0.0)
 
 
 class TrainingLog:
     """A listener that appends each record and validation to a file, and cuts what a resumed run will write again.
 
     Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities`` of a record, and ``step,
-    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written.
+    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written, or is
+    another run's than the one that is resumed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,7 +32,7 @@ class TrainingLog:
         """Take in one event of a run."""
         try:
             if isinstance(event, TrainingStarted):
-                self._begin(event.start_step)
+                self._begin(event.start_step, event.history)
             elif isinstance(event, TrainingRecord):
                 self._write(asdict(event))
             elif isinstance(event, TrainingValidation):
@@ -52,11 +55,13 @@ class TrainingLog:
         self._file.write(json.dumps(fields).encode() + b"\n")
         self._file.flush()
 
-    def _begin(self, start_step: int) -> None:
+    def _begin(self, start_step: int, history: TrainingHistory) -> None:
         kept = []
         if start_step and self.path.exists():
             with self.path.open("rb") as lines:
-                kept = [line for line in lines if 0 < _place(line)[0] <= start_step]
+                kept = [line for line in lines if 0 < _point(line)[0] <= start_step]
+            if not set(map(_point, kept)) <= _points(history):
+                raise MnistcnnError(f"{self.path} is another run's log: choose another name with --log-file")
         with written_whole(self.path) as file:
             file.writelines(kept)
         self._file = self.path.open("ab")
@@ -64,21 +69,29 @@ class TrainingLog:
 
 def is_training_log(path: Path) -> bool:
     """Tell whether a file holds records and validations in a run's order, and nothing else but a torn last line."""
-    last = NOWHERE
+    last = NOWHERE[:2]
     with path.open("rb") as lines:
         for line in lines:
-            place = _place(line)
+            place = _point(line)[:2]
             if line.endswith(b"\n") and place <= last:
                 return False
             last = place
     return True
 
 
-def _place(line: bytes) -> tuple[int, bool]:
-    """Return where in a run a whole line belongs: its step, and whether it is a validation; or NOWHERE."""
+def _point(line: bytes) -> Point:
+    """Return what a whole line says of a run; NOWHERE of what is no line of a log."""
     try:
         fields = json.loads(line) if line.endswith(b"\n") else {}
-        step, is_validation = fields["step"], "validation_loss" in fields
-    except (ValueError, KeyError, TypeError, RecursionError):
+        is_validation = "validation_loss" in fields
+        kind = "validation_" if is_validation else ""
+        step, loss, accuracy = fields["step"], float(fields[f"{kind}loss"]), float(fields[f"{kind}accuracy"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return NOWHERE
-    return (step, is_validation) if isinstance(step, int) else NOWHERE
+    return (step, is_validation, loss, accuracy) if isinstance(step, int) else NOWHERE
+
+
+def _points(history: TrainingHistory) -> set[Point]:
+    """Return all that a run's log may say up to where its history ends."""
+    courses = ((False, history.records), (True, history.validations))
+    return {(point.step, which, point.loss, point.accuracy) for which, course in courses for point in course}

@@ -65,16 +65,18 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     if outputs.log is not None:
         _require_writable(outputs.log, "training.jsonl")
         _require_apart(outputs.log, outputs)
-    replaces = force or (outputs.resume and outputs.has_checkpoints)
     if outputs.plot is not None:
-        require_plot_path(outputs.plot, force=replaces)
+        require_plot_path(outputs.plot, force=force)  # a checkpoint does not tell a run's plot from a photo
     if outputs.tensorboard is not None:
-        _require_tensorboard_folder(outputs.tensorboard, force=replaces)
+        resuming = outputs.resume and outputs.has_checkpoints
+        _require_tensorboard_folder(outputs.tensorboard, force=force or resuming)
     with ExitStack() as locks:
         locks.enter_context(_locked_folder(outputs.checkpoints))
-        if outputs.log is not None:
-            lock = outputs.log.with_name(f".{outputs.log.name}.lock")
-            locks.enter_context(_locked(lock, f"another run is writing {outputs.log}: choose another --log-file"))
+        for option, path in (("--log-file", outputs.log), ("--tensorboard", outputs.tensorboard)):
+            if path is not None:
+                place = path.resolve()
+                busy = f"another run is writing {path}: choose another {option}"
+                locks.enter_context(_locked(place.with_name(f".{place.name}.lock"), busy))
         if not force:
             _require_nothing_lost(outputs)
         _remove_leftovers(outputs)

@@ -97,6 +97,7 @@ class _Run:
             data=self._dataset.name,
             train_images=len(self._split),
             start_step=self._start_step,
+            history=self._history.history,
             layers=describe_layers(self._model),
             notes=notes,
             **self._setting,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run, StartTraining
+from conftest import SHORT, Run, StartTraining
 from training_process import UNFINISHED_CHECKPOINT
 
 from mnistcnn.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
@@ -127,11 +127,11 @@ from pathlib import Path
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.log_file import TrainingLog
-from mnistcnn.events import TrainingRecord, TrainingStarted
+from mnistcnn.events import TrainingHistory, TrainingRecord, TrainingStarted
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
-start = TrainingStarted(
-    config=TrainConfig(), data="", train_images=1, backend="", device="", precision="", start_step=0, layers=()
-)
+history = TrainingHistory(records=(), validations=())
+setting = {"backend": "", "device": "", "precision": "", "layers": ()}
+start = TrainingStarted(config=TrainConfig(), data="", train_images=1, start_step=0, history=history, **setting)
 try:
     with closing(TrainingLog(Path("log.jsonl"))) as log:
         log(start)
@@ -280,6 +280,29 @@ def test_resuming_cuts_no_file_that_is_not_a_log(tmp_path: Path, content: bytes)
     assert (tmp_path / "notes").read_bytes() == content
 
 
+def test_resuming_replaces_nothing_that_another_run_wrote(mnistcnn: Run, tmp_path: Path) -> None:
+    """Neither another run's log nor a picture, in one line and without a step; the run's own log is gone on with."""
+    assert mnistcnn("train", *SHORT, "-q", "--log-file", "log.jsonl").returncode == 0
+    assert mnistcnn("train", *SHORT, "-q", "-m", "b.keras", "--seed", "1", "--log-file", "b.jsonl").returncode == 0
+    (tmp_path / "holiday.png").write_bytes(b"precious")
+    before = (tmp_path / "b.jsonl").read_bytes()
+    resume = ("train", *SHORT, "-q", "--steps", "30", "--resume")
+    for option, message in (
+        ("--log-file=b.jsonl", "b.jsonl is another run's log: choose another name with --log-file"),
+        (
+            "--plot=holiday.png",
+            "holiday.png already exists: replace it with --force, or choose another name with --plot",
+        ),
+    ):
+        done = mnistcnn(*resume, option)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {message}\n")
+    assert (tmp_path / "b.jsonl").read_bytes() == before
+    assert (tmp_path / "holiday.png").read_bytes() == b"precious"
+    assert mnistcnn(*resume, "--log-file", "log.jsonl", "--plot", "holiday.png", "--force").returncode == 0
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [10, 20, 30]
+
+
 def test_a_checkpoint_folder_that_vanishes_is_one_error(tmp_path: Path) -> None:
     """The run ends at its next checkpoint; the model that was to be replaced and the log are whole."""
     outputs = Outputs(model=tmp_path / "m.keras", log=tmp_path / "log.jsonl")
@@ -321,12 +344,13 @@ def test_a_log_that_vanishes_is_one_error(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_share_outputs(tmp_path: Path, start_training: StartTraining, mnistcnn: Run) -> None:
-    """The second is refused, by model as by log, and the first goes on undisturbed to its end."""
-    first = start_training("--steps", "100000")
+    """The second is refused, by model, log and TensorBoard, and the first goes on undisturbed to its end."""
+    first = start_training("--steps", "100000", "--tensorboard", "board")
     first.until(lambda: first.logged_step >= 5)
     for options, message in (
         (["-m", "run.keras", "--force"], "another run is writing run.keras.checkpoint: wait for it, or choose another"),
         (["-m", "b.keras", "--log-file", "run.jsonl", "--force"], "another run is writing run.jsonl: choose another"),
+        (["-m", "b.keras", "--tensorboard", "./board", "--force"], "another run is writing board: choose another"),
     ):
         second = mnistcnn("train", "--data", "digits", *options)
         assert second.returncode == 1

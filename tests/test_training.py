@@ -274,11 +274,13 @@ def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
 
 
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
-    """`--resume` with more steps ends where a longer run would have ended."""
-    outputs = Outputs(model=tmp_path / "m.keras", resume=True)
+    """`--resume` with more steps ends where a longer run would have ended, and begins with the first one's history."""
+    outputs, events = Outputs(model=tmp_path / "m.keras", resume=True), Events()
     outputs.checkpoints.mkdir()
-    train(short_config(13), DIGITS, outputs=outputs)
-    extended = train(short_config(20), DIGITS, outputs=outputs)
+    first = train(short_config(13), DIGITS, outputs=outputs)
+    extended = train(short_config(20), DIGITS, outputs=outputs, listeners=[events])
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].history == first.history
     assert weights_hash(extended) == weights_hash(train(short_config(20), DIGITS))
     assert load_model(outputs.model).metadata.step == 20
 
