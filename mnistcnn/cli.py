@@ -142,7 +142,7 @@ def predict(
     images: options.Images,
     model: options.Model = options.DEFAULT_MODEL,
     form: options.FormatName = options.Format.table,
-    top_k: options.TopK = 3,
+    top_k: options.TopK = None,
     show: options.Show = False,
     digits: options.DigitCount = options.Digits.one,
     invert: options.Inverted = options.Invert.auto,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mnistcnn import evaluation_report, info_report, live_view, prediction_report, report
 from mnistcnn.config import TrainConfig
 from mnistcnn.distribution import joined
+from mnistcnn.errors import UsageError
 from mnistcnn.events import Listener, TrainingResult
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.options import Digits, Format, Invert
@@ -94,6 +95,11 @@ def evaluate(
     device: str | None,
 ) -> None:
     """Measure models on labelled images."""
+    letters = len(evaluation_report.LETTERS)
+    if len(models) > letters or len(set(models)) < len(models):
+        raise UsageError(
+            f"--model must name different files, at most {letters}; received {', '.join(map(str, models))}"
+        )
     if plot is not None:
         require_plot_path(plot, models=len(models), force=force)
     dataset = _dataset(data)
@@ -114,7 +120,7 @@ def predict(
     model: Path,
     *,
     form: Format,
-    top_k: int,
+    top_k: int | None,
     show: bool,
     digits: Digits,
     invert: Invert,
@@ -124,15 +130,18 @@ def predict(
     device: str | None,
 ) -> int:
     """Read pictures, and return the exit status: 1 where one of them could not be read."""
-    show_picture = prediction_report.PredictionReport(form, top_k=top_k, show=show, many=digits == Digits.many)
-    folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
+    if form != Format.table and (show or top_k is not None):
+        raise UsageError(f"--show and --top-k shape the table: leave them out with --format {form.value}")
+    show_picture = prediction_report.PredictionReport(form, top_k=top_k or 3, show=show, many=digits == Digits.many)
     trained = _load_model(model, backend, device)
+    folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
     from mnistcnn.pictures import find_pictures
     from mnistcnn.prediction import predict_numbers
 
     found = list(find_pictures(images, sys.stdin.buffer if sys.stdin else None))
-    with live_view.prediction_view(len(found)) as advance:
-        for predictions in predict_numbers(trained, found, invert=invert.value, digits=digits.value):
+    numbers = predict_numbers(trained, found, invert=invert.value, digits=digits.value)
+    with live_view.prediction_view(len(found)) as advance, closing(numbers):
+        for predictions in numbers:
             show_picture(predictions)
             if folder is not None:
                 folder(predictions)

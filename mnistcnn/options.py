@@ -151,7 +151,9 @@ Images = Annotated[
     list[str], typer.Argument(metavar="IMAGE...", help="Pictures, folders, glob patterns, or - for standard input.")
 ]
 FormatName = Annotated[Format, typer.Option("--format", help="How to print.")]
-TopK = Annotated[int, typer.Option(min=1, max=10, help="Digits to name for each picture.")]
+TopK = Annotated[
+    int | None, typer.Option(min=1, max=10, help="Digits to name for each picture, in the table. (Default: 3)")
+]
 Show = Annotated[bool, typer.Option("--show", help="Draw each picture and what the network saw of it, in the table.")]
 DigitCount = Annotated[Digits, typer.Option(help="Read one digit in each picture, or a number in one line.")]
 Inverted = Annotated[Invert, typer.Option(help="Whether strokes are dark on light, and so are to be inverted.")]

@@ -33,6 +33,7 @@ SUFFIXES = frozenset(
         ".avif",
         ".bmp",
         ".gif",
+        ".ico",
         ".jpeg",
         ".jpg",
         ".jpe",

@@ -1,6 +1,6 @@
 """Reading digits from pictures: many of them, in order, in bounded memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -40,7 +40,7 @@ def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Inver
 
 def predict_numbers(
     trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "many"
-) -> Iterator[tuple[Prediction, ...]]:
+) -> Generator[tuple[Prediction, ...], None, None]:
     """Yield for each picture what the network says of its digits, from left to right, or one `error`.
 
     One batch of pictures is decoded while the network reads the one before it, and no more are held. The first are

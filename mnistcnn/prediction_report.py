@@ -1,5 +1,6 @@
 """What `predict` prints: a table for people, lines for programs, the inputs as files, and how many were right."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from mnistcnn.results import Prediction
 from mnistcnn.text_graphics import bar, printable, shaded
 
 NAME_COLUMNS = 24
+LONGEST_STEM = 200  # bytes of a name that leave room for a number, a suffix, and what a file has while it is written
 GAP = "   "  # between a picture and what the network saw of it
 
 
@@ -95,7 +97,9 @@ class InputFolder:
     def _free_path(self, prediction: Prediction) -> Path:
         folder = self._folder if prediction.label is None else self._folder / str(prediction.label)
         folder.mkdir(exist_ok=True)
-        stem = "stdin" if prediction.file == "-" else Path(prediction.file).stem
+        stem = (
+            "stdin" if prediction.file == "-" else os.fsdecode(os.fsencode(Path(prediction.file).stem)[:LONGEST_STEM])
+        )
         path, number = folder / f"{stem}.png", 1
         while path in self._used:
             number += 1

@@ -221,6 +221,25 @@ def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_pa
     assert rows == [paper] * 2 + [stroke + "   " + " " * 12 + "████"] * 10 + [paper] * 2
 
 
+def test_what_the_network_saw_is_saved(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+    """As PNG files of the pictures' names, numbered where they are alike, cut where long; twice only by force."""
+    (tmp_path / "folder").mkdir()
+    drawn, long = write_digit(tmp_path / "one.png"), f"{'x' * 240}.png"
+    shutil.copy(drawn, tmp_path / "folder" / "one.png")
+    shutil.copy(drawn, tmp_path / long)
+    command = ("predict", "one.png", "folder/one.png", long, "-m", str(trained), "--save-inputs", "seen")
+    assert mnistcnn(*command).returncode == 0
+    saved = sorted((tmp_path / "seen").iterdir())
+    assert [path.name for path in saved] == ["one-2.png", "one.png", f"{'x' * 200}.png"]
+    for path in saved:
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(drawn)))
+    again = mnistcnn(*command)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("error: seen already holds files: replace those of the same name with --force, or")
+    assert mnistcnn(*command, "--force").returncode == 0
+    assert sorted((tmp_path / "seen").iterdir()) == saved
+
+
 def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
     """Good pictures are printed, each bad one is a line on stderr, and the exit status is 1."""
     (tmp_path / "empty").mkdir()
@@ -305,6 +324,15 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["train", "--precision", "int8"], 2, "--precision must be one of auto, float32, bfloat16; received 'int8'"),
         (["train", "--log-every", "30"], 2, "--checkpoint-every must be a multiple of --log-every, which is 30;"),
         (["train", "--data", "digits", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),
+        (["evaluate", "-m", "a", "-m", "a"], 2, "--model must name different files, at most 26; received a, a"),
+        (
+            ["evaluate", *(f"-m{n}" for n in range(27))],
+            2,
+            "--model must name different files, at most 26; received 0, 1",
+        ),
+        (["predict", "x.png", "--top-k", "1", "--format", "csv"], 2, "--show and --top-k shape the table: leave them"),
+        (["predict", "x.png", "--show", "--format", "jsonl"], 2, "--show and --top-k shape the table: leave them out"),
+        (["predict", "x.png", "--save-inputs", "new"], 1, "there is no model at mnistcnn.keras; make one with"),
         (["evaluate", "--data", "digits", "--split", "tset"], 2, "--split must be one of train, validation, test;"),
     ],
 )
