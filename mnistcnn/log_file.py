@@ -3,7 +3,6 @@
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +33,7 @@ class TrainingLog:
             if isinstance(event, TrainingStarted):
                 self._begin(event.start_step, event.history)
             elif isinstance(event, TrainingRecord):
-                self._write(asdict(event))
+                self._write(vars(event))
             elif isinstance(event, TrainingValidation):
                 measured = {"validation_loss": event.loss, "validation_accuracy": event.accuracy}
                 self._write({"step": event.step, **measured})
