@@ -172,7 +172,7 @@ def picture_lines(record: TrainingRecord, losses: list[float]) -> list[str]:
     return [
         f"loss {record.loss:.4f}, accuracy {100 * record.accuracy:.0f} % at step {record.step:,}  "
         + sparkline(losses, SPARKLINE_COLUMNS),
-        f"the batch's first image, a {record.labels[0]}, is read as",
+        f"the batch's first image, {'an' if record.labels[0] == 8 else 'a'} {record.labels[0]}, is read as",
         *(
             f"{digit:>3} {bar(probability, BAR_COLUMNS)} {100 * probability:5.1f} %"
             + (" its label" if digit == record.labels[0] else "")

@@ -20,8 +20,9 @@ BOTH = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (sig
 def test_the_first_signal_saves_and_says_how_to_go_on(
     tmp_path: Path, start_training: StartTraining, mnistcnn: Run, number: signal.Signals, status: int
 ) -> None:
-    """The execution under way is finished and saved; the command printed goes on from there."""
-    run = start_training(*LONG)
+    """The execution under way is finished and saved; the command printed goes on, and replaces what was allowed."""
+    (tmp_path / "course.svg").write_text("an earlier run's")
+    run = start_training(*LONG, "--plot", "course.svg", "--force")
     run.until(lambda: run.logged_step >= 5)
     run.send(number)
     assert run.end() == status
@@ -33,6 +34,7 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
     assert stopped == f"stopped at step {step:,} of 100,000"
     assert checkpoint_files(tmp_path / "run.keras.checkpoint")[-1].name == f"step-{step:09d}.npz"
     assert not (tmp_path / "run.keras").exists()
+    assert (tmp_path / "course.svg").read_text() == "an earlier run's"
 
     interpreter, *words = shlex.split(command)
     assert interpreter.startswith("python")
@@ -42,6 +44,7 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
     assert done.returncode == 0, done.stderr
     assert f"going on at step {step:,}" in done.stderr
     assert done.stdout.startswith(f"trained to step {step + 5:,} ")
+    assert (tmp_path / "course.svg").read_text().startswith("<?xml")
 
 
 def test_the_second_signal_stops_at_once(tmp_path: Path, start_training: StartTraining) -> None:
