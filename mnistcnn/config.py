@@ -103,7 +103,7 @@ class TrainConfig:
         if self.warmup is None:
             free.add("steps")  # a run at a constant rate can be extended; a schedule depends on its length
         names = {name: value for name, value in asdict(self).items() if name not in free}
-        return names | ({"patience": f"of every {self.validate_every:,} steps"} if self.patience else {})
+        return names | ({"validate_every with patience": self.validate_every} if self.patience else {})
 
 
 RECIPES = {

@@ -39,7 +39,7 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 class FusedSGD(keras.optimizers.SGD):
     """Keras's SGD, without momentum, with one kernel of TensorFlow for the update of a variable, in place of two.
 
-    Each of two reads and writes all weights. The rule is the same.
+    The product of rate and gradient, as large as the weights, is never written. The rule is the same.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

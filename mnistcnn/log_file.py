@@ -10,17 +10,14 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingHistory, TrainingRecord, TrainingStarted, TrainingValidation
 from mnistcnn.files import written_whole
 
-Point = tuple[int, bool, float, float]  # step, whether it is a validation, loss, accuracy
-
-NOWHERE: Point = (0, True, 0.0, 0.0)
+Point = tuple[float, bool, float, float]  # step, whether it is a validation, loss, accuracy
 
 
 class TrainingLog:
     """A listener that appends each record and validation to a file, and cuts what a resumed run will write again.
 
     Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities`` of a record, and ``step,
-    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written, or is
-    another run's than the one that is resumed.
+    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +28,7 @@ class TrainingLog:
         """Take in one event of a run."""
         try:
             if isinstance(event, TrainingStarted):
-                self._begin(event.start_step, event.history)
+                self._begin(event.history)
             elif isinstance(event, TrainingRecord):
                 self._write(vars(event))
             elif isinstance(event, TrainingValidation):
@@ -54,40 +51,26 @@ class TrainingLog:
         self._file.write(json.dumps(fields).encode() + b"\n")
         self._file.flush()
 
-    def _begin(self, start_step: int, history: TrainingHistory) -> None:
-        kept = []
-        if start_step and self.path.exists():
+    def _begin(self, history: TrainingHistory) -> None:
+        kept, logged = [], _points(history)
+        if logged and self.path.exists():
             with self.path.open("rb") as lines:
-                kept = [line for line in lines if 0 < _point(line)[0] <= start_step]
-            if not set(map(_point, kept)) <= _points(history):
-                raise MnistcnnError(f"{self.path} is another run's log: choose another name with --log-file")
+                kept = [line for line in lines if _point(line) in logged]
         with written_whole(self.path) as file:
             file.writelines(kept)
         self._file = self.path.open("ab")
 
 
-def is_training_log(path: Path) -> bool:
-    """Tell whether a file holds records and validations in a run's order, and nothing else but a torn last line."""
-    last = NOWHERE[:2]
-    with path.open("rb") as lines:
-        for line in lines:
-            place = _point(line)[:2]
-            if line.endswith(b"\n") and place <= last:
-                return False
-            last = place
-    return True
-
-
-def _point(line: bytes) -> Point:
-    """Return what a whole line says of a run; NOWHERE of what is no line of a log."""
+def _point(line: bytes) -> Point | None:
+    """Return what a whole line says of a run; None of what is no line of a log."""
     try:
         fields = json.loads(line) if line.endswith(b"\n") else {}
         is_validation = "validation_loss" in fields
         kind = "validation_" if is_validation else ""
-        step, loss, accuracy = fields["step"], float(fields[f"{kind}loss"]), float(fields[f"{kind}accuracy"])
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        return NOWHERE
-    return (step, is_validation, loss, accuracy) if isinstance(step, int) else NOWHERE
+        step, loss, accuracy = (float(fields[name]) for name in ("step", f"{kind}loss", f"{kind}accuracy"))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+    return step, is_validation, loss, accuracy
 
 
 def _points(history: TrainingHistory) -> set[Point]:

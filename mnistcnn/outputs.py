@@ -1,6 +1,7 @@
 """What a run writes, and what it may not overwrite."""
 
 import glob
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +12,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.files import UNFINISHED, remove_unfinished
-from mnistcnn.log_file import is_training_log
+from mnistcnn.files import UNFINISHED, remove_unfinished, written_whole
 from mnistcnn.runtime import require_extra
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 RUNS = ("train", "validation", "test")  # the folders of event files in the one of `--tensorboard`
+OWN = "outputs.json"  # in the folder of checkpoints: what their run may write besides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,22 +66,32 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     if outputs.log is not None:
         _require_writable(outputs.log, "training.jsonl")
         _require_apart(outputs.log, outputs)
+    own = _own_places(outputs.checkpoints) if outputs.resume and outputs.has_checkpoints else set()
     if outputs.plot is not None:
-        require_plot_path(outputs.plot, force=force)  # a checkpoint does not tell a run's plot from a photo
+        require_plot_path(outputs.plot, force=force or _place(outputs.plot) in own)
     if outputs.tensorboard is not None:
-        resuming = outputs.resume and outputs.has_checkpoints
-        _require_tensorboard_folder(outputs.tensorboard, force=force or resuming)
+        _require_tensorboard_folder(outputs.tensorboard, force=force or _place(outputs.tensorboard) in own)
     with ExitStack() as locks:
-        locks.enter_context(_locked_folder(outputs.checkpoints))
-        for option, path in (("--log-file", outputs.log), ("--tensorboard", outputs.tensorboard)):
-            if path is not None:
-                place = path.resolve()
-                busy = f"another run is writing {path}: choose another {option}"
-                locks.enter_context(_locked(place.with_name(f".{place.name}.lock"), busy))
+        busy = f"another run is writing {outputs.checkpoints}: wait for it, or choose another --model"
+        locks.enter_context(_locked_folder(outputs.checkpoints, busy))
+        if outputs.log is not None:
+            lock = outputs.log.with_name(f".{outputs.log.name}.lock")
+            locks.enter_context(_locked(lock, f"another run is writing {outputs.log}: choose another --log-file"))
+        if outputs.tensorboard is not None:
+            busy = f"another run is writing {outputs.tensorboard}: choose another --tensorboard"
+            locks.enter_context(_locked_folder(outputs.tensorboard, busy))
         if not force:
-            _require_nothing_lost(outputs)
+            _require_nothing_lost(outputs, own)
         _remove_leftovers(outputs)
-        yield outputs
+        named = {_place(path) for path in (outputs.log, outputs.plot, outputs.tensorboard) if path is not None}
+        with written_whole(outputs.checkpoints / OWN) as file:
+            file.write(json.dumps(sorted(own | named)).encode())
+        try:
+            yield outputs
+        finally:
+            if not outputs.has_checkpoints:
+                with suppress(OSError):
+                    (outputs.checkpoints / OWN).unlink()
 
 
 def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
@@ -123,13 +134,28 @@ def _require_writable(path: Path, example: str) -> None:
 
 
 def _require_apart(log: Path, outputs: Outputs) -> None:
-    """Refuse a log that would be written over the model or among the checkpoints."""
+    """Refuse a log that would be written over the model, among the checkpoints, or where TensorBoard's folder is."""
     place, checkpoints = log.resolve(), outputs.checkpoints.resolve()
     if place == outputs.model.resolve() or checkpoints in (place, place.parent):
         raise UsageError(f"--log-file must not be the model or in {outputs.checkpoints}; received {str(log)!r}")
+    if outputs.tensorboard is not None and place == outputs.tensorboard.resolve():
+        raise UsageError(f"--log-file and --tensorboard must differ; received {str(log)!r} for both")
 
 
-def _require_nothing_lost(outputs: Outputs) -> None:
+def _place(path: Path) -> str:
+    """Return the name by which a run knows a file again, however it is named; a link is itself, as it is replaced."""
+    return str(path.parent.resolve() / path.name)
+
+
+def _own_places(checkpoints: Path) -> set[str]:
+    """Return what the run of the checkpoints in a folder may write besides; nothing where that is not known."""
+    try:
+        return set(map(str, json.loads((checkpoints / OWN).read_bytes())))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return set()
+
+
+def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
     resuming = outputs.resume and outputs.has_checkpoints
     if outputs.model.exists() and not resuming:
         ways = "replace it with --force, or choose another name with --model"
@@ -141,28 +167,29 @@ def _require_nothing_lost(outputs: Outputs) -> None:
             f"{outputs.checkpoints} holds an unfinished run: continue it with --resume, start anew with --force, "
             "or choose another name with --model"
         )
-    if outputs.log is not None and outputs.log.exists() and not (resuming and is_training_log(outputs.log)):
-        what = "is no training log" if resuming else "already exists"
-        raise MnistcnnError(f"{outputs.log} {what}: replace it with --force, or choose another name with --log-file")
+    if outputs.log is not None and outputs.log.exists() and _place(outputs.log) not in own:
+        raise MnistcnnError(
+            f"{outputs.log} already exists: replace it with --force, or choose another name with --log-file"
+        )
 
 
 def _remove_leftovers(outputs: Outputs) -> None:
     """Remove what an earlier run of these outputs left half-written when it was killed."""
     remove_unfinished(outputs.model.parent, glob.escape(outputs.model.name))
-    remove_unfinished(outputs.checkpoints, "step-*")
+    remove_unfinished(outputs.checkpoints, "*")
     if outputs.log is not None:
         remove_unfinished(outputs.log.parent, glob.escape(outputs.log.name))
 
 
 @contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    """Make the folder of checkpoints and hold it; a run that leaves none in it leaves no folder either."""
+def _locked_folder(folder: Path, busy: str) -> Iterator[None]:
+    """Make a folder and hold it, as `_locked` does; a run that leaves nothing in it leaves no folder either."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
     try:
-        with _locked(folder / "lock", f"another run is writing {folder}: wait for it, or choose another --model"):
+        with _locked(folder / "lock", busy):
             yield
     finally:
         with suppress(OSError):  # it is not empty, or gone already

@@ -69,8 +69,9 @@ class PredictionReport:
 class InputFolder:
     """Saves what the network saw as PNG files in a folder, which must be new or empty unless `force`d.
 
-    A file has its picture's name, with a number behind it for each further digit or picture of that name; what lay in
-    class folders comes into class folders. Raises MnistcnnError where the folder is not empty or cannot be written.
+    A file has its picture's name, cut where that is long, with a number behind it for each further digit or picture of
+    that name; what lay in class folders comes into class folders. Raises MnistcnnError where the folder is not empty or
+    cannot be written.
     """
 
     def __init__(self, folder: Path, *, force: bool) -> None:
@@ -97,9 +98,9 @@ class InputFolder:
     def _free_path(self, prediction: Prediction) -> Path:
         folder = self._folder if prediction.label is None else self._folder / str(prediction.label)
         folder.mkdir(exist_ok=True)
-        stem = (
-            "stdin" if prediction.file == "-" else os.fsdecode(os.fsencode(Path(prediction.file).stem)[:LONGEST_STEM])
-        )
+        stem = "stdin" if prediction.file == "-" else Path(prediction.file).stem
+        while len(os.fsencode(stem)) > LONGEST_STEM:
+            stem = stem[:-1]
         path, number = folder / f"{stem}.png", 1
         while path in self._used:
             number += 1

@@ -72,10 +72,7 @@ def show_training_result(result: TrainingResult, outputs: Outputs, command_line:
     """Print what a run came to, where its files lie, and the next command to type."""
     out = console_on(sys.stdout)
     if result.test is None:
-        # A picture that is to be replaced is not yet; the rest is the run's own by now.
-        replaces = outputs.plot is not None and outputs.plot.exists()
-        dropped = ["--resume"] if replaces else ["--resume", "--force"]
-        resume = shlex.join([*(word for word in command_line if word not in dropped), "--resume"])
+        resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
         say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(resume)}")
         return
     minutes, seconds = divmod(round(result.seconds), 60)

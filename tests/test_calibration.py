@@ -44,7 +44,7 @@ def test_two_of_a_hundred_images_have_less_than_the_least_evidence() -> None:
         ([5.0, 5.0] + 8 * [0.0], None, None, 0, False),
     ],
 )
-def test_an_answer_are_sure_that_is_probable_strong_and_alone(
+def test_an_answer_is_sure_that_is_probable_strong_and_alone(
     logits: list[float], temperature: float | None, least: float | None, others: int, sure: bool
 ) -> None:
     """Each of the three conditions alone makes it unsure; what a model's file does not say is not asked."""

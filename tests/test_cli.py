@@ -224,13 +224,13 @@ def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_pa
 def test_what_the_network_saw_is_saved(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
     """As PNG files of the pictures' names, numbered where they are alike, cut where long; twice only by force."""
     (tmp_path / "folder").mkdir()
-    drawn, long = write_digit(tmp_path / "one.png"), f"{'x' * 240}.png"
+    drawn, long = write_digit(tmp_path / "one.png"), f"{'あ' * 80}.png"
     shutil.copy(drawn, tmp_path / "folder" / "one.png")
     shutil.copy(drawn, tmp_path / long)
     command = ("predict", "one.png", "folder/one.png", long, "-m", str(trained), "--save-inputs", "seen")
     assert mnistcnn(*command).returncode == 0
     saved = sorted((tmp_path / "seen").iterdir())
-    assert [path.name for path in saved] == ["one-2.png", "one.png", f"{'x' * 200}.png"]
+    assert [path.name for path in saved] == ["one-2.png", "one.png", f"{'あ' * 66}.png"]
     for path in saved:
         np.testing.assert_array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(drawn)))
     again = mnistcnn(*command)

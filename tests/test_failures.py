@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from mnistcnn.checkpoint import Checkpoint, read_latest_checkpoint, write_checkp
 from mnistcnn.config import TrainConfig
 from mnistcnn.datasets import load_dataset
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import TrainingEvent, TrainingRecord
+from mnistcnn.events import HistoryPoint, TrainingEvent, TrainingHistory, TrainingRecord, TrainingStarted
 from mnistcnn.log_file import TrainingLog
 from mnistcnn.outputs import Outputs, checkpoint_files, claimed_outputs
 from mnistcnn.training import train
@@ -266,41 +267,57 @@ def test_without_a_checkpoint_nothing_is_resumed_over_a_model(tmp_path: Path) ->
         pass
 
 
-@pytest.mark.parametrize(
-    "content", [b"dear diary\n", b"\xff\xfe\0\n", b'{"step": 5}\n{"step": 5}\n', b"[" * 99_999 + b"\n"]
-)
-def test_resuming_cuts_no_file_that_is_not_a_log(tmp_path: Path, content: bytes) -> None:
-    """A file of the user's under --log-file stays as it is."""
-    (tmp_path / "m.keras.checkpoint").mkdir()
-    write_checkpoint(tmp_path / "m.keras.checkpoint", Checkpoint(step=10, determinants={}, exactness={}, variables={}))
-    (tmp_path / "notes").write_bytes(content)
-    outputs = Outputs(model=tmp_path / "m.keras", log=tmp_path / "notes", resume=True)
-    with pytest.raises(MnistcnnError, match="notes is no training log: replace it with"), claimed_outputs(outputs):
-        pass
-    assert (tmp_path / "notes").read_bytes() == content
-
-
-def test_resuming_replaces_nothing_that_another_run_wrote(mnistcnn: Run, tmp_path: Path) -> None:
-    """Neither another run's log nor a picture, in one line and without a step; the run's own log is gone on with."""
-    assert mnistcnn("train", *SHORT, "-q", "--log-file", "log.jsonl").returncode == 0
-    assert mnistcnn("train", *SHORT, "-q", "-m", "b.keras", "--seed", "1", "--log-file", "b.jsonl").returncode == 0
+def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: Path) -> None:
+    """No other run's log or TensorBoard folder and no picture, but by --force; its own, named in any way, at once."""
+    own = ("--log-file", "log.jsonl", "--plot", "course.svg", "--tensorboard", "board")
+    other = ("-m", "b.keras", "--seed", "1", "--log-file", "b.jsonl", "--tensorboard", "b")
+    for options in (own, other):
+        assert mnistcnn("train", *SHORT, "-q", *options).returncode == 0
     (tmp_path / "holiday.png").write_bytes(b"precious")
-    before = (tmp_path / "b.jsonl").read_bytes()
-    resume = ("train", *SHORT, "-q", "--steps", "30", "--resume")
-    for option, message in (
-        ("--log-file=b.jsonl", "b.jsonl is another run's log: choose another name with --log-file"),
-        (
-            "--plot=holiday.png",
-            "holiday.png already exists: replace it with --force, or choose another name with --plot",
-        ),
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    resume = ("train", *SHORT, "-q", "--resume", "--steps")
+    for option, name, message in (
+        ("--log-file", "b.jsonl", "b.jsonl already exists: replace it with --force, or choose another name with"),
+        ("--plot", "holiday.png", "holiday.png already exists: replace it with --force, or choose another name with"),
+        ("--tensorboard", "b", "b holds another run's event files: replace them with --force, or choose another"),
     ):
-        done = mnistcnn(*resume, option)
-        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {message}\n")
-    assert (tmp_path / "b.jsonl").read_bytes() == before
-    assert (tmp_path / "holiday.png").read_bytes() == b"precious"
-    assert mnistcnn(*resume, "--log-file", "log.jsonl", "--plot", "holiday.png", "--force").returncode == 0
-    lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [10, 20, 30]
+        done = mnistcnn(*resume, "30", option, name)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert one_error_line(done.stderr).startswith(f"error: {message}")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+    for steps, log, more, logged in (
+        ("30", "./log.jsonl", own[2:], [10, 20, 30]),
+        ("40", "b.jsonl", ["--force"], [40]),
+    ):
+        assert mnistcnn(*resume, steps, "--log-file", log, *more).returncode == 0
+        lines = (tmp_path / log).read_text().splitlines()
+        assert [json.loads(line)["step"] for line in lines] == logged
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"dear diary\n",
+        b"\xff\xfe\0\n",
+        b"[" * 99_999 + b"\n",
+        b'{"step": 5}\n',
+        b'{"step": [5], "loss": {}, "accuracy": null}\n',
+        b'{"step": 5, "loss": 1.25, "accuracy": 0.5}\n',
+        b'{"step": 5, "validation_loss": 1.5, "validation_accuracy": 0.5}\n',
+    ],
+)
+def test_a_log_keeps_the_lines_of_its_run_alone(tmp_path: Path, content: bytes) -> None:
+    """Of a file that was to be replaced, and of steps that are taken again, nothing is left."""
+    ours = b'{"step": 5, "loss": 1.5, "accuracy": 0.5}\n'
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(content + ours + ours[:-1])
+    history = TrainingHistory(records=(HistoryPoint(step=5, loss=1.5, accuracy=0.5),), validations=())
+    setting: dict[str, Any] = {"backend": "", "device": "", "precision": "", "layers": ()}
+    start = TrainingStarted(config=TrainConfig(), data="", train_images=1, start_step=5, history=history, **setting)
+    with closing(TrainingLog(path)) as log:
+        log(start)
+    assert path.read_bytes() == ours
 
 
 def test_a_checkpoint_folder_that_vanishes_is_one_error(tmp_path: Path) -> None:
@@ -379,7 +396,7 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
     (tmp_path / ".m[1].keras.efgh5678.unfinished" / "model.keras").write_bytes(b"half")
     (outputs.checkpoints / ".step-000000010.npz.abcd1234.unfinished").write_bytes(b"half")
     with claimed_outputs(outputs):
-        assert names(outputs.checkpoints) == ["lock"]
+        assert names(outputs.checkpoints) == ["lock", "outputs.json"]
     assert names(tmp_path) == sorted(theirs)
 
 

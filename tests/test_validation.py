@@ -101,30 +101,24 @@ def test_more_patience_takes_up_a_run_that_had_ended(tmp_path: Path) -> None:
 def test_other_validation_steps_are_another_run(tmp_path: Path) -> None:
     """With patience they decide what is kept, so they must match; without, they are free."""
     train(short_config(10, validate_every=5, patience=1), DIGITS, outputs=resumable(tmp_path))
-    with pytest.raises(MnistcnnError, match="patience was of every 5 steps and is now of every 10 steps"):
+    with pytest.raises(MnistcnnError, match="validate_every with patience was 5 and is now 10"):
         train(short_config(20, validate_every=10, patience=1), DIGITS, outputs=resumable(tmp_path))
     assert train(short_config(20, validate_every=10), DIGITS, outputs=resumable(tmp_path)).kept_step == 20
 
 
 def test_patience_that_was_not_there_is_what_makes_another_run(tmp_path: Path) -> None:
-    """It is named, and not the validation steps, which are the same."""
+    """It is named beside the validation steps, which are the same."""
     train(short_config(10, validate_every=5), DIGITS, outputs=resumable(tmp_path))
-    with pytest.raises(MnistcnnError, match="of another run: patience was None and is now of every 5 steps. Resume"):
+    with pytest.raises(MnistcnnError, match="of another run: validate_every with patience was None and is now 5. "):
         train(short_config(20, validate_every=5, patience=3), DIGITS, outputs=resumable(tmp_path))
 
 
 def test_the_log_tells_records_from_validations(tmp_path: Path) -> None:
     """A validation is a line of its own with the step; a resumed run neither loses nor repeats one."""
     path, config = tmp_path / "log.jsonl", short_config(20, validate_every=10)
-    log, seen = TrainingLog(path), Events()
-    train(
-        config,
-        DIGITS,
-        outputs=resumable(tmp_path),
-        listeners=[log, seen],
-        should_stop=lambda: len(validations(seen)) == 1,
-    )
-    log.close()
+    seen = Events()
+    with claimed_outputs(replace(resumable(tmp_path), log=path)) as outputs, closing(TrainingLog(path)) as log:
+        train(config, DIGITS, outputs=outputs, listeners=[log, seen], should_stop=lambda: len(validations(seen)) == 1)
     with claimed_outputs(replace(resumable(tmp_path), log=path)) as outputs, closing(TrainingLog(path)) as log:
         result = train(config, DIGITS, outputs=outputs, listeners=[log])
     lines = [json.loads(line) for line in path.read_text().splitlines()]

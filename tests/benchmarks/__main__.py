@@ -28,9 +28,9 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.benchmarks) - set(names):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}: name {', '.join(names)}")
-    if not options.model.is_file():
-        parser.error(f"there is no model at {options.model}: make one with `mnistcnn train`")
     wanted = options.benchmarks or names
+    if set(wanted) != {"training"} and not options.model.is_file():
+        parser.error(f"there is no model at {options.model}: make one with `mnistcnn train`")
     rows = []
     if "training" in wanted:
         rows += training_speed.measure(options.data, options.rounds)
