@@ -43,8 +43,8 @@ def predict_numbers(
 ) -> Generator[tuple[Prediction, ...], None, None]:
     """Yield for each picture what the network says of its digits, from left to right, or one `error`.
 
-    One batch of pictures is decoded while the network reads the one before it, and no more are held. The first are
-    small, so that the first answer need not wait for many.
+    One batch of pictures is decoded while the network reads the one before it, and no more are held. Batches begin
+    small, so that the first answers need not wait for many pictures.
     """
     remaining = iter(pictures)
     network = logits_model(trained.model)
@@ -57,7 +57,8 @@ def predict_numbers(
         pending = start_batch(1)
         while pending:
             batch = [future.result() for future in pending]
-            pending = start_batch(min(2 * len(batch), BATCH_SIZE))
+            # By fours: JAX compiles anew for every size.
+            pending = start_batch(min(4 * len(batch), BATCH_SIZE))
             yield from _read(network, trained.metadata, batch)
     finally:
         # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
