@@ -79,14 +79,17 @@ from mnistcnn.cli import app
 def stop_while_decoding():
     writing.append(os.open("second.png", os.O_WRONLY))  # returns once the picture is being read
     os.kill(os.getpid(), signal.SIGINT)
+    while not ended.wait(20):  # Python loses a signal that comes just as it begins to wait for a picture
+        os.kill(os.getpid(), signal.SIGINT)
 
-writing = []
+writing, ended = [], threading.Event()
 for name in ("second.png", "third.png"):  # which are a batch
     os.mkfifo(name)
 threading.Thread(target=stop_while_decoding).start()
 try:
     app(["predict", "nowhere.png", "second.png", "third.png", "-m", os.environ["MODEL"], "--format", "jsonl"])
 except SystemExit as end:
+    ended.set()
     print(end.code, flush=True)
 os.close(writing[0])  # the second picture ends; nobody ever writes the third
 """
