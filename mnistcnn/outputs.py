@@ -22,7 +22,7 @@ OWN = "outputs.json"  # in the folder of checkpoints: what their run may write b
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """The files of one run. `resume` says whether it goes on from the checkpoint that is there."""
+    """The files of one run. `resume` says whether it is to go on from a checkpoint where there is one."""
 
     model: Path
     log: Path | None = None
@@ -39,6 +39,11 @@ class Outputs:
     def has_checkpoints(self) -> bool:
         """Whether there is a checkpoint to resume from."""
         return bool(checkpoint_files(self.checkpoints))
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether the run goes on from a checkpoint that is there."""
+        return self.resume and self.has_checkpoints
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
@@ -66,7 +71,7 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     if outputs.log is not None:
         _require_writable(outputs.log, "training.jsonl")
         _require_apart(outputs.log, outputs)
-    own = _own_places(outputs.checkpoints) if outputs.resume and outputs.has_checkpoints else set()
+    own = _own_places(outputs.checkpoints) if outputs.is_resuming else set()
     if outputs.plot is not None:
         require_plot_path(outputs.plot, force=force or _place(outputs.plot) in own)
     if outputs.tensorboard is not None:
@@ -156,13 +161,12 @@ def _own_places(checkpoints: Path) -> set[str]:
 
 
 def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
-    resuming = outputs.resume and outputs.has_checkpoints
-    if outputs.model.exists() and not resuming:
+    if outputs.model.exists() and not outputs.is_resuming:
         ways = "replace it with --force, or choose another name with --model"
         if outputs.resume:
             raise MnistcnnError(f"{outputs.model} exists, and {outputs.checkpoints} holds nothing to resume: {ways}")
         raise MnistcnnError(f"{outputs.model} already exists: continue its run with --resume, {ways}")
-    if outputs.has_checkpoints and not resuming:
+    if outputs.has_checkpoints and not outputs.resume:
         raise MnistcnnError(
             f"{outputs.checkpoints} holds an unfinished run: continue it with --resume, start anew with --force, "
             "or choose another name with --model"
