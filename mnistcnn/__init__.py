@@ -8,7 +8,7 @@ What these give back shows itself in Jupyter. Importing the package imports noth
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistcnn.library import compare, evaluate, load_model, predict, train
+    from mnistcnn.app.api import compare, evaluate, load_model, predict, train
 
 __version__ = "0.1.0"
 __all__ = ["compare", "evaluate", "load_model", "predict", "train"]
@@ -18,9 +18,9 @@ def __getattr__(name: str) -> Any:
     """Import what the library offers when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mnistcnn import library
+    from mnistcnn.app import api
 
-    return getattr(library, name)
+    return getattr(api, name)
 
 
 def __dir__() -> list[str]:

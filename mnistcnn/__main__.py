@@ -1,5 +1,5 @@
 """`python -m mnistcnn`."""
 
-from mnistcnn.cli import app
+from mnistcnn.app.cli import app
 
 app(prog_name="mnistcnn")

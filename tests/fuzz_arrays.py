@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from mutations import Case, mutated
 
-from mnistcnn.datasets import load_dataset
-from mnistcnn.idx import encode_idx, read_idx
+from mnistcnn.data.idx import encode_idx, read_idx
+from mnistcnn.data.sources import load_dataset
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (20, 28, 28), np.uint8)
 LABELS = (np.arange(20) % 10).astype(np.uint8)

@@ -10,9 +10,9 @@ from pathlib import Path
 from fuzz_pictures import pictures, read
 from mutations import Case, mutated
 
-from mnistcnn.datasets import load_dataset
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.pictures import find_pictures
+from mnistcnn.pictures.preparing import find_pictures
 
 ODD_NAMES = (
     *(b"a.png", b"10.png", b"2.PNG", b".hidden.png", b"n\new.png", b"\x1b[31mred\x1b[0m.png", b"\xff\xfe.png"),

@@ -9,7 +9,7 @@ import typer
 from mutations import Case
 from typer.testing import CliRunner
 
-from mnistcnn.cli import app
+from mnistcnn.app.cli import app
 from mnistcnn.errors import MnistcnnError
 
 VALUES = (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistcnn import augmentation
-from mnistcnn.augmentation import augment
-from mnistcnn.datasets import load_dataset
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.training import augmentation
+from mnistcnn.training.augmentation import augment
 
 DIGITS = load_dataset("digits").split("train")
 IMAGES = DIGITS.images[:64, ..., None].astype(np.float32) / 255

@@ -19,13 +19,13 @@ BENCHMARK = Path(__file__).parent / "benchmarks" / "backends.py"
 SAME_TRAINING = """
 import hashlib, json
 from pathlib import Path
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 start_keras(to_train=True)
 from mnistcnn.config import TrainConfig
-from mnistcnn.datasets import load_dataset
-from mnistcnn.outputs import Outputs
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.events import TrainingRecord, TrainingStarted
-from mnistcnn.training import train
+from mnistcnn.training.run import train
 records, started = [], []
 def listen(event):
     if isinstance(event, TrainingRecord):

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnistcnn.batches import batch_positions, epoch_permutation, training_batches
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.datasets import Split, load_dataset
+from mnistcnn.data.sources import Split, load_dataset
+from mnistcnn.training.batches import batch_positions, epoch_permutation, training_batches
 
 
 def split_of(size: int) -> Split:

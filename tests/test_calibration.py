@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax as scipy_softmax
 
-from mnistcnn.calibration import MANY, are_sure, evidence, fitted_temperature, least_evidence
+from mnistcnn.inference.calibration import MANY, are_sure, evidence, fitted_temperature, least_evidence
 
 
 def drawn_labels(logits: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def test_help_needs_no_heavy_module(python: Run, arguments: list[str]) -> None:
     """Help answers at once because Keras, NumPy, Pillow and their like stay out."""
     program = f"""
 import sys
-from mnistcnn.cli import app
+from mnistcnn.app.cli import app
 try:
     app({arguments!r})
 except SystemExit as end:

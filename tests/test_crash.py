@@ -17,7 +17,7 @@ from training_process import (
     timeless,
 )
 
-from mnistcnn.model_file import load_model
+from mnistcnn.model.model_file import load_model
 
 
 @dataclass(frozen=True)

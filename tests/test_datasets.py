@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistcnn.datasets import Dataset, Split, load_dataset
+from mnistcnn.data.idx import encode_idx
+from mnistcnn.data.sources import Dataset, Split, load_dataset
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.idx import encode_idx
 
 RANDOM = np.random.RandomState(0)
 IMAGES, LABELS = RANDOM.randint(0, 256, (40, 28, 28), np.uint8), (np.arange(40) % 10).astype(np.uint8)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from mnistcnn.devices import automatic_precision, parse_device
 from mnistcnn.errors import UsageError
+from mnistcnn.runtime.devices import automatic_precision, parse_device
 
 TWO_CPUS = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 
@@ -60,10 +60,10 @@ def test_one_of_two_devices_does_the_work(mnistcnn: Run, environment: dict[str, 
 
 
 PLACEMENT = """
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 start_keras("jax", "cpu:1")
 from mnistcnn.config import TrainConfig
-from mnistcnn.fitting import initial_model
+from mnistcnn.training.fitting import initial_model
 model = initial_model(TrainConfig(), "float32")
 print(sorted({str(variable.value.device) for variable in model.variables + model.optimizer.variables}))
 """
@@ -76,10 +76,10 @@ def test_every_variable_lies_on_the_device(python: Run) -> None:
 
 
 META = """
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 start_keras("torch")
-from mnistcnn.devices import current_device
-from mnistcnn.model import build_model
+from mnistcnn.runtime.devices import current_device
+from mnistcnn.model.network import build_model
 print(current_device("torch"), {variable.value.device.type for variable in build_model().variables})
 """
 
@@ -91,11 +91,11 @@ def test_the_network_names_no_device_of_its_own(python: Run) -> None:
 
 
 PIPELINE = """
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 start_keras(to_train=True)
-from mnistcnn.batches import training_batches
+from mnistcnn.training.batches import training_batches
 from mnistcnn.config import TrainConfig
-from mnistcnn.datasets import load_dataset
+from mnistcnn.data.sources import load_dataset
 inputs, labels = next(iter(training_batches(load_dataset("digits").split("train"), TrainConfig())))
 import tensorflow as tf
 print({device.device_type for device in tf.config.get_visible_devices()}, inputs.device[-5:])
@@ -121,10 +121,10 @@ def test_openvino_computes_in_float32(python: Run) -> None:
     """Also on a CPU that multiplies bfloat16, which OpenVINO would take by itself."""
     pytest.importorskip("openvino")
     program = """
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 start_keras("openvino")
 import numpy as np
-from mnistcnn.model import build_model
+from mnistcnn.model.network import build_model
 model = build_model()
 model.predict_on_batch(np.zeros((1, 28, 28, 1), np.float32))
 print(model.ov_compiled_model.get_property("INFERENCE_PRECISION_HINT"))

@@ -15,12 +15,12 @@ import pytest
 from conftest import Run
 from training_process import logged_records
 
-from mnistcnn.batches import training_batches
 from mnistcnn.config import config_from_recipe
-from mnistcnn.datasets import load_dataset
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import UsageError
-from mnistcnn.model_file import load_model
-from mnistcnn.processes import Processes, team_of
+from mnistcnn.model.model_file import load_model
+from mnistcnn.runtime.team import Processes, team_of
+from mnistcnn.training.batches import training_batches
 
 PATIENCE = 240  # seconds until a run that does not end fails the test
 WITHIN = 120  # seconds in which the others end when a process dies

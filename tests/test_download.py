@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistcnn import download
+from mnistcnn.data import download
 from mnistcnn.errors import MnistcnnError
 
 CONTENTS = {name: f"the content of {name}".encode() for name in download.SHA256}

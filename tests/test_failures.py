@@ -19,14 +19,14 @@ import pytest
 from conftest import SHORT, Run, StartTraining
 from training_process import UNFINISHED_CHECKPOINT
 
-from mnistcnn.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.config import TrainConfig
-from mnistcnn.datasets import load_dataset
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import HistoryPoint, TrainingEvent, TrainingHistory, TrainingRecord, TrainingStarted
-from mnistcnn.log_file import TrainingLog
-from mnistcnn.outputs import Outputs, checkpoint_files, claimed_outputs
-from mnistcnn.training import train
+from mnistcnn.report.training_log import TrainingLog
+from mnistcnn.runtime.outputs import Outputs, checkpoint_files, claimed_outputs
+from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
+from mnistcnn.training.run import train
 
 DIGITS = load_dataset("digits")
 NOBODY = 65534
@@ -127,7 +127,7 @@ from dataclasses import replace
 from pathlib import Path
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.log_file import TrainingLog
+from mnistcnn.report.training_log import TrainingLog
 from mnistcnn.events import TrainingHistory, TrainingRecord, TrainingStarted
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
 history = TrainingHistory(records=(), validations=())

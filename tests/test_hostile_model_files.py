@@ -28,7 +28,7 @@ import keras
 import numpy as np
 import pytest
 
-from mnistcnn.model import build_model
+from mnistcnn.model.network import build_model
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the watch needs Linux's inotify and limits")
 

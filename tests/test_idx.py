@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnistcnn.data.idx import decode_idx, encode_idx, read_idx
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.idx import decode_idx, encode_idx, read_idx
 
 TWO_LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3])
 

@@ -85,7 +85,7 @@ def test_a_hostile_file_is_refused_in_a_line(mnistcnn: Run, tmp_path: Path) -> N
 
 def test_a_backend_without_a_version_is_not_installed() -> None:
     """The line names the command that installs it."""
-    from mnistcnn.info_report import backend_line
+    from mnistcnn.report.info import backend_line
 
     line = backend_line(BackendInfo(name="jax", version=None))
     assert line == "jax        not installed: pip install 'mnistcnn[jax]'"

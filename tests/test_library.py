@@ -13,7 +13,7 @@ from conftest import Run
 from PIL import Image
 
 import mnistcnn
-from mnistcnn.datasets import bundled_digits
+from mnistcnn.data.sources import bundled_digits
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.events import TrainingRecord, TrainingResult
 from mnistcnn.results import Predictions
@@ -99,7 +99,7 @@ def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: 
 
 
 def _saved(result: TrainingResult, folder: Path) -> Path:
-    from mnistcnn.model_file import save_model
+    from mnistcnn.model.model_file import save_model
 
     save_model(result.model, folder / "saved.keras")
     return folder / "saved.keras"
@@ -163,7 +163,7 @@ print(result.test.data, [str(one.message)[-60:] for one in caught if one.categor
 
 def test_a_programs_garbage_is_collected_as_before(python: Run) -> None:
     """Keras is loaded without the collector, which then goes on, or stays off, and leaves no object out of account."""
-    loads = "import gc; from mnistcnn.runtime import start_keras; {}; start_keras(); "
+    loads = "import gc; from mnistcnn.runtime.backend import start_keras; {}; start_keras(); "
     loads += "print(gc.isenabled(), gc.get_freeze_count())"
     assert python(loads.format("gc.enable()")).stdout.split() == ["True", "0"]
     assert python(loads.format("gc.disable()")).stdout.split() == ["False", "0"]
@@ -174,7 +174,7 @@ def test_a_programs_garbage_is_collected_as_before(python: Run) -> None:
 def test_tensorflow_uses_its_fast_kernels(python: Run, variables: dict[str, str], expected: str) -> None:
     """Those of oneDNN are asked for on any CPU, of which TensorFlow takes some for too old, unless a user says no."""
     program = """
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 start_keras("tensorflow")
 from tensorflow.python.util import _pywrap_util_port
 print(_pywrap_util_port.IsMklEnabled())

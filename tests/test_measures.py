@@ -14,9 +14,9 @@ from sklearn.metrics import (
     confusion_matrix as reference_confusion_matrix,
 )
 
-from mnistcnn.datasets import bundled_digits
-from mnistcnn.evaluation import compare, evaluate, predicted_logits
-from mnistcnn.measures import (
+from mnistcnn.data.sources import bundled_digits
+from mnistcnn.inference.evaluation import compare, evaluate, predicted_logits
+from mnistcnn.inference.measures import (
     CALIBRATION_BINS,
     calibration_bins,
     calibration_error,
@@ -26,9 +26,9 @@ from mnistcnn.measures import (
     top_k_accuracy,
     wilson_interval,
 )
-from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import build_model, initial_weights
-from mnistcnn.model_file import TrainedModel
+from mnistcnn.model.metadata import ModelMetadata
+from mnistcnn.model.model_file import TrainedModel
+from mnistcnn.model.network import build_model, initial_weights
 
 RANDOM = np.random.RandomState(7)
 LABELS = RANDOM.randint(10, size=3_000)

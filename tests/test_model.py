@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mnistcnn.model import build_model, initial_weights, logits_model
+from mnistcnn.model.network import build_model, initial_weights, logits_model
 
 
 @pytest.fixture

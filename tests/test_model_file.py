@@ -16,9 +16,9 @@ import pytest
 from keras import layers
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import build_model, initial_weights
-from mnistcnn.model_file import TrainedModel, load_model, save_model
+from mnistcnn.model.metadata import ModelMetadata
+from mnistcnn.model.model_file import TrainedModel, load_model, save_model
+from mnistcnn.model.network import build_model, initial_weights
 
 METADATA = ModelMetadata(
     recipe="best",
@@ -153,9 +153,9 @@ import resource
 import sys
 from pathlib import Path
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.metadata import ModelMetadata
-from mnistcnn.model import build_model
-from mnistcnn.model_file import TrainedModel, save_model
+from mnistcnn.model.metadata import ModelMetadata
+from mnistcnn.model.network import build_model
+from mnistcnn.model.model_file import TrainedModel, save_model
 trained = TrainedModel(model=build_model(), metadata=ModelMetadata())
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:

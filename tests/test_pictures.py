@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnistcnn.decoding import GreyPicture, decode_picture
-from mnistcnn.drawing import draw, is_drawn, stroke_width
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.frame import erase_frame
-from mnistcnn.pictures import (
+from mnistcnn.pictures.decoding import GreyPicture, decode_picture
+from mnistcnn.pictures.frame import erase_frame
+from mnistcnn.pictures.mnist_style import draw, is_drawn, stroke_width
+from mnistcnn.pictures.preparing import (
     Invert,
     NoDigitFoundError,
     Picture,
@@ -29,8 +29,8 @@ from mnistcnn.pictures import (
     prepare_many,
     read_digits,
 )
-from mnistcnn.ruled_paper import erase_rules
-from mnistcnn.sheet import find_sheet
+from mnistcnn.pictures.ruled_paper import erase_rules
+from mnistcnn.pictures.sheet import find_sheet
 
 Grey = np.ndarray
 Harm = Callable[[Grey, np.random.Generator], Grey]
@@ -247,7 +247,7 @@ def test_strokes_from_corner_to_corner_are_no_frame() -> None:
 @pytest.mark.mnist
 def test_no_digit_of_mnist_is_taken_for_a_frame(mnist_path: str) -> None:
     """Enlarged to a working copy's size, none of the test images loses anything."""
-    from mnistcnn.datasets import load_dataset
+    from mnistcnn.data.sources import load_dataset
 
     for image in load_dataset(mnist_path).split("test").images:
         mask = (cv2.resize(image, (512, 512), interpolation=cv2.INTER_CUBIC) > 110).astype(np.uint8)
@@ -418,7 +418,7 @@ def test_a_given_polarity_is_that_of_the_ink_on_the_sheet() -> None:
 @pytest.mark.mnist
 def test_no_digit_of_mnist_is_taken_for_a_sheet(mnist_path: str) -> None:
     """Nor is what it encloses, when the test images are enlarged to a working copy's size."""
-    from mnistcnn.datasets import load_dataset
+    from mnistcnn.data.sources import load_dataset
 
     for image in load_dataset(mnist_path).split("test").images:
         assert find_sheet(cv2.resize(image, (512, 512), interpolation=cv2.INTER_CUBIC)) is None
@@ -555,7 +555,7 @@ def test_a_canvas_that_mnist_would_not_have_drawn_is_prepared() -> None:
 @pytest.mark.mnist
 def test_every_image_of_mnist_comes_out_as_it_went_in(mnist_path: str) -> None:
     """All 70,000, bit for bit."""
-    from mnistcnn.datasets import load_dataset
+    from mnistcnn.data.sources import load_dataset
 
     dataset = load_dataset(mnist_path)
     for split in (dataset.training_images(), dataset.split("test")):

@@ -11,8 +11,8 @@ from test_training import DIGITS, short_config
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingHistory, TrainingResult
-from mnistcnn.plots import save_evaluation_sheet, save_training_sheet
-from mnistcnn.training import train
+from mnistcnn.report.plots import save_evaluation_sheet, save_training_sheet
+from mnistcnn.training.run import train
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_an_extra_that_is_missing_is_named(python: Run, option: list[str], modul
 import importlib.util, subprocess, sys
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == {module!r} else find_spec(name, *rest)
-from mnistcnn.cli import app
+from mnistcnn.app.cli import app
 try:
     app(["train", "--data", "nowhere", *{option!r}])
 except SystemExit as end:
@@ -163,7 +163,7 @@ def test_a_command_without_a_plot_imports_no_matplotlib(python: Run) -> None:
     program = """
 import sys
 sys.modules["matplotlib"] = sys.modules["tensorboard"] = None  # an import of either fails
-from mnistcnn.cli import app
+from mnistcnn.app.cli import app
 try:
     app(["train", "--data", "digits", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q"])
 except SystemExit as end:

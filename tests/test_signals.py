@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, StartTraining
 
-from mnistcnn.model_file import load_model
-from mnistcnn.outputs import checkpoint_files
+from mnistcnn.model.model_file import load_model
+from mnistcnn.runtime.outputs import checkpoint_files
 
 LONG = ("--steps", "100000")
 # One execution of 50 steps takes seconds, long enough for two signals to arrive within it.
@@ -74,7 +74,7 @@ def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
 
 STOPPED_PREDICTION = """
 import os, signal, sys, threading
-from mnistcnn.cli import app
+from mnistcnn.app.cli import app
 
 def stop_while_decoding():
     os.read(answers, 1000)  # the first: nothing is left to do but to wait for the batch of the others

@@ -11,9 +11,9 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from test_training import DIGITS, Events, short_config
 
 from mnistcnn.events import TrainingResult, TrainingValidation
-from mnistcnn.outputs import Outputs
-from mnistcnn.tensorboard_log import TensorBoardLog
-from mnistcnn.training import train
+from mnistcnn.report.tensorboard_log import TensorBoardLog
+from mnistcnn.runtime.outputs import Outputs
+from mnistcnn.training.run import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard")  # its own use of NumPy
 

@@ -11,16 +11,16 @@ import pytest
 import tensorflow as tf
 from conftest import Run
 
-from mnistcnn.batches import training_batches
-from mnistcnn.checkpoint import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.datasets import load_dataset
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
-from mnistcnn.fitting import Dense, make_optimizer, steps_per_execution
-from mnistcnn.model_file import load_model
-from mnistcnn.outputs import Outputs, checkpoint_files
-from mnistcnn.training import train
+from mnistcnn.model.model_file import load_model
+from mnistcnn.runtime.outputs import Outputs, checkpoint_files
+from mnistcnn.training.batches import training_batches
+from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
+from mnistcnn.training.fitting import Dense, make_optimizer, steps_per_execution
+from mnistcnn.training.run import train
 
 DIGITS = load_dataset("digits")
 
@@ -59,14 +59,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 import keras, numpy as np
-from mnistcnn.batches import training_batches
-from mnistcnn.checkpoint import read_latest_checkpoint, restore_variables
+from mnistcnn.training.batches import training_batches
+from mnistcnn.training.checkpoint_file import read_latest_checkpoint, restore_variables
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.datasets import load_dataset
-from mnistcnn.outputs import Outputs
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.events import TrainingRecord
-from mnistcnn.fitting import initial_model
-from mnistcnn.training import train
+from mnistcnn.training.fitting import initial_model
+from mnistcnn.training.run import train
 
 digits, records = load_dataset("digits"), []
 def config(steps):
@@ -399,7 +399,7 @@ def test_a_listener_that_fails_ends_the_run(tmp_path: Path) -> None:
 SAME_START = """
 import hashlib
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.fitting import initial_model
+from mnistcnn.training.fitting import initial_model
 model = initial_model(TrainConfig(seed=9), "float32")
 print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
 """
@@ -407,7 +407,7 @@ print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights()
 
 def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, backend: str) -> None:
     """Bit for bit those of this process's backend."""
-    from mnistcnn.fitting import initial_model
+    from mnistcnn.training.fitting import initial_model
 
     model = initial_model(TrainConfig(seed=9), "float32")
     expected = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()

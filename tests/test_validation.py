@@ -9,12 +9,12 @@ import pytest
 from test_training import DIGITS, Events, short_config, weights_hash
 
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.evaluation import evaluate
 from mnistcnn.events import TrainingValidation
-from mnistcnn.log_file import TrainingLog
-from mnistcnn.model_file import load_model
-from mnistcnn.outputs import Outputs, claimed_outputs
-from mnistcnn.training import train
+from mnistcnn.inference.evaluation import evaluate
+from mnistcnn.model.model_file import load_model
+from mnistcnn.report.training_log import TrainingLog
+from mnistcnn.runtime.outputs import Outputs, claimed_outputs
+from mnistcnn.training.run import train
 
 # A rate so high that the validation loss soon rises again.
 RISING = {"learning_rate": 0.4, "validate_every": 5, "patience": 2}

@@ -26,7 +26,7 @@ import h5py
 import keras
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.model_file import load_model
+from mnistcnn.model.model_file import load_model
 
 _WATCHED = (
     *("code.", "compile", "ctypes.", "exec", "import", "marshal.", "open", "os.", "pickle.", "shutil."),

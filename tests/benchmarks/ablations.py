@@ -19,8 +19,8 @@ from pictures import pictures_in, prepared
 from table import setting
 
 from mnistcnn.config import RECIPES
-from mnistcnn.datasets import VALIDATION_IMAGES, Dataset, Split, load_dataset
-from mnistcnn.runtime import start_keras
+from mnistcnn.data.sources import VALIDATION_IMAGES, Dataset, Split, load_dataset
+from mnistcnn.runtime.backend import start_keras
 
 # By name: what of the recipe is other, and what of the constants of `augmentation`.
 Variants = Mapping[str, tuple[dict[str, Any], dict[str, Any]]]
@@ -94,10 +94,10 @@ def main() -> None:
     if options.models:
         options.models.mkdir(parents=True, exist_ok=True)
     start_keras("tensorflow", to_train=True)
-    from mnistcnn import augmentation
-    from mnistcnn.evaluation import loss_and_accuracy, predicted_logits
-    from mnistcnn.model_file import save_model
-    from mnistcnn.training import train
+    from mnistcnn.inference.evaluation import loss_and_accuracy, predicted_logits
+    from mnistcnn.model.model_file import save_model
+    from mnistcnn.training import augmentation
+    from mnistcnn.training.run import train
 
     source = load_dataset(options.data)
     validation, training = held_out(source, options.held_out)

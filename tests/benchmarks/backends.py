@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
-from mnistcnn.runtime import installed_versions, start_keras
+from mnistcnn.runtime.backend import installed_versions, start_keras
 
 STEPS = 20  # that are timed at once
 TRIALS = 5
@@ -37,10 +37,10 @@ def in_own_process(task: str, backend: str, *arguments: object) -> str:
 def write_answers(backend: str, model: Path, data: str, place: Path) -> None:
     """Save the probabilities (N, 10) that a backend gives the test images."""
     start_keras(backend)
-    from mnistcnn.datasets import load_dataset
-    from mnistcnn.evaluation import predicted_logits
-    from mnistcnn.measures import softmax
-    from mnistcnn.model_file import load_model
+    from mnistcnn.data.sources import load_dataset
+    from mnistcnn.inference.evaluation import predicted_logits
+    from mnistcnn.inference.measures import softmax
+    from mnistcnn.model.model_file import load_model
 
     images = load_dataset(data).split("test").images
     np.save(place, softmax(predicted_logits(load_model(model), images)))
@@ -65,8 +65,8 @@ def compare_answers(model: Path, data: str, backends: list[str]) -> None:
 def measure_speed(backend: str, data: str) -> None:
     """Print as JSON the steps/s of this program's training and of Keras's plain `fit`, in turns, compiling left out."""
     start_keras(backend, to_train=True)
-    from mnistcnn.datasets import Dataset, load_dataset
-    from mnistcnn.devices import chosen_precision, current_device
+    from mnistcnn.data.sources import Dataset, load_dataset
+    from mnistcnn.runtime.devices import chosen_precision, current_device
 
     source = load_dataset(data)
     train, test = source.split("train"), source.split("test")[:10]
@@ -85,7 +85,7 @@ def own_rate(dataset: Any, precision: str) -> float:
     """Return the steps/s of this program's training once it is compiled."""
     from mnistcnn.config import TrainConfig
     from mnistcnn.events import TrainingEvent, TrainingRecord
-    from mnistcnn.training import train
+    from mnistcnn.training.run import train
 
     rates: list[float] = []
 
@@ -102,7 +102,7 @@ def plain_rate(split: Any) -> float:
     """Return the steps/s of the same network under `compile` and `fit` with nothing said, once it is compiled."""
     import keras
 
-    from mnistcnn.model import build_model, logits_model, model_inputs
+    from mnistcnn.model.network import build_model, logits_model, model_inputs
 
     model = logits_model(build_model())
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)

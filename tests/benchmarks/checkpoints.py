@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 
 from mnistcnn.config import OPTIMIZERS, TrainConfig
-from mnistcnn.datasets import load_dataset
-from mnistcnn.fitting import initial_model
-from mnistcnn.outputs import Outputs
-from mnistcnn.run_state import RunState
-from mnistcnn.training import train
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.runtime.outputs import Outputs
+from mnistcnn.training.fitting import initial_model
+from mnistcnn.training.resuming import RunState
+from mnistcnn.training.run import train
 
 STEPS, TRIALS = 200, 9
 

@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mnistcnn.datasets import load_dataset
-from mnistcnn.decoding import GreyPicture, decode_picture
-from mnistcnn.pictures import labelled_pictures, prepare
-from mnistcnn.runtime import start_keras
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.pictures.decoding import GreyPicture, decode_picture
+from mnistcnn.pictures.preparing import labelled_pictures, prepare
+from mnistcnn.runtime.backend import start_keras
 
 Grey = np.ndarray  # (H, W) uint8
 Perturbation = Callable[[Grey, np.random.Generator], Grey | bytes]
@@ -259,8 +259,8 @@ def main() -> None:
     arguments.add_argument("--this-only", action="store_true", help="leave out the naive preparations")
     options = arguments.parse_args()
     start_keras()
-    from mnistcnn.evaluation import predicted_logits
-    from mnistcnn.model_file import load_model
+    from mnistcnn.inference.evaluation import predicted_logits
+    from mnistcnn.model.model_file import load_model
 
     trained = load_model(options.model)
     preparations = ["this"] if options.this_only else [*NAIVE, "this"]

@@ -106,7 +106,7 @@ def bulk(model: Path, data: Path, rounds: int) -> list[Row]:
 
 def _pictures(data: Path, folder: Path, count: int) -> Path:
     """Write test images as PNG files and return the first."""
-    from mnistcnn.datasets import load_dataset
+    from mnistcnn.data.sources import load_dataset
 
     folder.mkdir()
     for number, image in enumerate(load_dataset(str(data)).split("test").images[:count]):

@@ -18,7 +18,7 @@ import numpy as np
 from table import setting
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.runtime import start_keras
+from mnistcnn.runtime.backend import start_keras
 
 BATCH_SIZE = 100
 PROFILED_STEPS = 20
@@ -65,7 +65,7 @@ def compiled_steps(dtype: str) -> Callable[[int], object]:
     """Return a function that takes so many steps on one constant batch: this program's kernels, and nothing else."""
     import tensorflow as tf
 
-    from mnistcnn.fitting import initial_model
+    from mnistcnn.training.fitting import initial_model
 
     model = initial_model(TrainConfig(), dtype)
     random = np.random.RandomState(0)

@@ -14,8 +14,8 @@ import numpy as np
 from pictures import Grey, levels, pictures_in
 from PIL import Image, ImageDraw, ImageFont
 
-from mnistcnn.pictures import Picture
-from mnistcnn.runtime import start_keras
+from mnistcnn.pictures.preparing import Picture
+from mnistcnn.runtime.backend import start_keras
 
 LETTERS = (
     "ABCDEFGHJKLMNPQRTUVWXYabdefhkmnprtuwxy"  # without those that are drawn as digits are: I, O, S, Z, g, l, o, q …
@@ -83,8 +83,8 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=500, help="images of each dataset")
     options = arguments.parse_args()
     start_keras()
-    from mnistcnn.model_file import load_model
-    from mnistcnn.prediction import predict
+    from mnistcnn.inference.prediction import predict
+    from mnistcnn.model.model_file import load_model
 
     trained = load_model(options.model)
     print(f"Model {options.model}\n\n| without a digit | pictures | refused | unsure | told |\n|---|---|---|---|---|")

@@ -41,7 +41,7 @@ def turns(answers: TextIO) -> Turns:
 
 def arrays(data: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the training images (55000, 28, 28, 1) float32 in [0, 1] and their labels (55000,) int64."""
-    from mnistcnn.datasets import load_dataset
+    from mnistcnn.data.sources import load_dataset
 
     split = load_dataset(str(data)).split("train")
     return split.images[..., None] / np.float32(255), split.labels.astype(np.int64)
@@ -50,15 +50,15 @@ def arrays(data: Path) -> tuple[np.ndarray, np.ndarray]:
 def mnistcnn(data: Path, turns: Turns, *, precision: str) -> None:
     """`mnistcnn train`, with its live view on a terminal, its log file and its checkpoints."""
     from mnistcnn.config import TrainConfig
-    from mnistcnn.datasets import load_dataset
+    from mnistcnn.data.sources import load_dataset
     from mnistcnn.events import Listener, TrainingEvent, TrainingProgress
-    from mnistcnn.live_view import TrainingView
-    from mnistcnn.log_file import TrainingLog
-    from mnistcnn.outputs import Outputs, claimed_outputs
-    from mnistcnn.runtime import start_keras
+    from mnistcnn.report.live_view import TrainingView
+    from mnistcnn.report.training_log import TrainingLog
+    from mnistcnn.runtime.backend import start_keras
+    from mnistcnn.runtime.outputs import Outputs, claimed_outputs
 
     start_keras("tensorflow", to_train=True)
-    from mnistcnn.training import train
+    from mnistcnn.training.run import train
 
     def take_turns(event: TrainingEvent) -> None:
         if isinstance(event, TrainingProgress) and event.step % STEPS == 0:
@@ -174,10 +174,10 @@ def tutorial_graph(data: Path, turns: Turns) -> None:
 
 def bare_loop(data: Path, turns: Turns) -> None:
     """Take steps on one constant batch, compiled, with nothing around them."""
-    from mnistcnn.runtime import start_keras
+    from mnistcnn.runtime.backend import start_keras
 
     start_keras("tensorflow", to_train=True)
-    from mnistcnn.devices import chosen_precision
+    from mnistcnn.runtime.devices import chosen_precision
 
     run = compiled_steps(chosen_precision("auto", "tensorflow", "cpu"))
     for steps in turns:

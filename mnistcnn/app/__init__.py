@@ -1,0 +1,1 @@
+"""The ways in: typed commands and Python calls."""

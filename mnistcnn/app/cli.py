@@ -1,0 +1,184 @@
+"""The command line: options → configuration → one call."""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated
+
+import typer
+
+from mnistcnn.app import options
+from mnistcnn.config import config_from_recipe
+from mnistcnn.errors import MnistcnnError
+
+# What only a command needs is imported as it runs, so that help comes at once.
+
+app = typer.Typer(
+    help="Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a bug keeps its own traceback
+    rich_markup_mode=None,  # plain help: panels would take as long as all the rest
+)
+
+
+@contextmanager
+def error_door() -> Iterator[None]:
+    """Turn what the user can fix into one line and an exit status; a bug keeps its traceback."""
+    from mnistcnn.report import console as report
+
+    report.escape_what_cannot_be_encoded()
+    # Pillow warns of odd metadata in pictures that it reads all the same. Not around each picture: they are read in a
+    # thread, and `warnings.catch_warnings` is the whole process's.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        yield
+        sys.stdout.flush()
+    except MnistcnnError as error:
+        report.say_error(str(error))
+        raise typer.Exit(error.exit_status) from error
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(getattr(stop, "exit_status", 130)) from None
+    except BrokenPipeError:  # whoever read our output has seen enough
+        _drop_output()
+    except OSError as error:  # where nothing more helpful was known to say: a full disk under standard output
+        _drop_output()
+        report.say_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        raise typer.Exit(1) from error
+
+
+def _drop_output() -> None:
+    """Keep Python's own flush at exit from failing too."""
+    with suppress(OSError):  # it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_versions(wanted: bool) -> None:
+    """Print the versions of mnistcnn, Python, Keras and the backend found, and end."""
+    if wanted:
+        with error_door():
+            from mnistcnn.report import console as report
+            from mnistcnn.runtime.backend import chosen_backend, installed_versions
+
+            report.show_versions(installed_versions(chosen_backend()))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_versions, is_eager=True, help="Print versions and exit."),
+    ] = False,
+) -> None:
+    """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
+
+
+@app.command()
+def train(
+    model: options.Model = options.DEFAULT_MODEL,
+    data: options.Data = None,
+    recipe: options.Recipe = "tutorial",
+    steps: options.Steps = None,
+    batch_size: options.BatchSize = None,
+    learning_rate: options.LearningRate = None,
+    optimizer: options.Optimizer = None,
+    dropout: options.Dropout = None,
+    seed: options.Seed = None,
+    log_every: options.LogEvery = None,
+    log_file: options.LogFile = None,
+    checkpoint_every: options.CheckpointEvery = None,
+    validate_every: options.ValidateEvery = None,
+    patience: options.Patience = None,
+    resume: options.Resume = False,
+    force: options.ReplaceRun = False,
+    plot: options.Plot = None,
+    tensorboard: options.TensorBoard = None,
+    backend: options.Backend = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    processes: options.ProcessCount = None,
+    process_id: options.ProcessId = 0,
+    coordinator: options.Coordinator = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train the network and save it as a .keras file."""
+    changes = {name: value for name, value in locals().items() if name in options.HYPERPARAMETERS}
+    status = 0
+    with error_door():
+        from mnistcnn.app import commands
+        from mnistcnn.runtime.outputs import Outputs
+        from mnistcnn.runtime.team import team_of
+
+        config = config_from_recipe(recipe, **changes)
+        outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
+        team = team_of(processes, process_id, coordinator)
+        status = commands.train(config, outputs, data, team, backend=backend, device=device, force=force, quiet=quiet)
+    raise typer.Exit(status)
+
+
+@app.command()
+def evaluate(
+    models: options.Models = None,
+    data: options.Data = None,
+    split: options.SplitName = None,
+    as_json: options.AsJson = False,
+    plot: options.Plot = None,
+    force: options.ReplacePlot = False,
+    backend: options.Backend = None,
+    device: options.Device = None,
+) -> None:
+    """Measure a model on labelled images, or several side by side."""
+    with error_door():
+        from mnistcnn.app import commands
+
+        chosen = models or [options.DEFAULT_MODEL]
+        commands.evaluate(chosen, data, split, as_json=as_json, plot=plot, force=force, backend=backend, device=device)
+
+
+@app.command()
+def predict(
+    images: options.Images,
+    model: options.Model = options.DEFAULT_MODEL,
+    form: options.FormatName = options.Format.table,
+    top_k: options.TopK = None,
+    show: options.Show = False,
+    digits: options.DigitCount = options.Digits.one,
+    invert: options.Inverted = options.Invert.auto,
+    save_inputs: options.SaveInputs = None,
+    force: options.ReplaceInputs = False,
+    backend: options.Backend = None,
+    device: options.Device = None,
+) -> None:
+    """Read the digit in each picture.
+
+    Of a folder with folders 0 to 9 it also says how many were right.
+    """
+    status = 0
+    with error_door():
+        from mnistcnn.app import commands
+
+        status = commands.predict(
+            images,
+            model,
+            form=form,
+            top_k=top_k,
+            show=show,
+            digits=digits,
+            invert=invert,
+            save_inputs=save_inputs,
+            force=force,
+            backend=backend,
+            device=device,
+        )
+    raise typer.Exit(status)
+
+
+@app.command()
+def info(model: options.ModelToTellOf = None) -> None:
+    """Tell what is installed and what a model file holds."""
+    with error_door():
+        from mnistcnn.app import commands
+
+        commands.info(model)

@@ -1,0 +1,1 @@
+"""Labelled images and where they come from."""

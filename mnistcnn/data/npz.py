@@ -1,0 +1,81 @@
+"""Arrays out of a person's .npz file: plain numbers only, nothing ever unpickled, in bounded memory."""
+
+import math
+import tokenize
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mnistcnn.data.idx import MAX_CONTENT_BYTES
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.model.archive import TAIL_BYTES, directory_bytes
+
+# All that zipfile and NumPy's parser of headers raise for damaged files; RuntimeError is for passwords.
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+_MAX_DIRECTORY_BYTES = 1 << 20  # zipfile builds an object for every entry, and asks nobody how many there are
+_EXPECTED = "expected a zip of the arrays x_train, y_train, x_test and y_test, as Keras's mnist.npz is"
+
+
+def read_npz_array(path: Path, name: str) -> np.ndarray:
+    """Read one array of whole numbers from 0 to 255, of whatever integer type, as uint8.
+
+    Its type and size are looked at before it is read: an array of objects is refused, not unpickled, and a promised
+    size allocates nothing above 512 MB. Raises MnistcnnError for whatever is not such an array in a zip file.
+    """
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of numpy's, about headers that it mends
+            _check_directory(path, file)
+            with zipfile.ZipFile(file) as archive:
+                array = _read_member(path, archive, name)
+    except UNREADABLE as error:
+        raise MnistcnnError(f"{path} cannot be read ({error or type(error).__name__}): {_EXPECTED}") from error
+    if array.size and not 0 <= array.min() <= array.max() <= 255:
+        raise MnistcnnError(f"{path}: {name} holds {array.dtype} values; expected whole numbers from 0 to 255")
+    return array.astype(np.uint8, copy=False)
+
+
+def _check_directory(path: Path, file: IO[bytes]) -> None:
+    """Refuse what is no plain zip, and a directory of entries that would take much memory to parse."""
+    file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
+    size = directory_bytes(file.read())
+    if size is None:
+        raise MnistcnnError(f"{path} is no .npz file, or a damaged one: {_EXPECTED}")
+    if size > _MAX_DIRECTORY_BYTES:
+        raise MnistcnnError(f"{path} is a zip file with too many entries: {_EXPECTED}")
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    try:
+        entry = archive.getinfo(f"{name}.npy")
+    except KeyError as error:
+        raise MnistcnnError(f"{path} has no array {name}: expected x_train, y_train, x_test and y_test") from error
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise MnistcnnError(f"{path}: {name} is compressed in a way that NumPy does not use: {_EXPECTED}")
+    with archive.open(entry) as member:
+        shape, dtype = _read_header(member)
+        if dtype.kind not in "ui":
+            raise MnistcnnError(f"{path}: {name} holds {dtype} values; expected whole numbers from 0 to 255")
+        if not all(type(side) is int and side >= 0 for side in shape):
+            raise ValueError("a side of its shape is no whole number")
+        if math.prod(shape) * dtype.itemsize > MAX_CONTENT_BYTES:
+            raise MnistcnnError(f"{path}: {name} is too large: at most {MAX_CONTENT_BYTES:,} bytes are read")
+        member.seek(0)
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def _read_header(member: IO[bytes]) -> tuple[Any, np.dtype[Any]]:
+    """Return the shape and the type that an array's header promises. Raises ValueError for none that NumPy writes."""
+    version = np.lib.format.read_magic(member)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"arrays of format {version} are not read")
+    shape, _, dtype = readers[version](member)
+    return shape, dtype

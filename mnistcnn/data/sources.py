@@ -1,0 +1,242 @@
+"""Labelled images and where they come from: MNIST, the bundled UCI digits, a person's own files and folders."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mnistcnn.data.download import OnBytes, fetch_mnist, is_mnist_content, keras_datasets_folder
+from mnistcnn.data.idx import encode_idx, read_idx
+from mnistcnn.data.npz import read_npz_array
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.pictures.mnist_style import SIZE, draw
+from mnistcnn.pictures.preparing import NoDigitFoundError, Picture, class_folders, labelled_pictures, read_digits
+
+CLASSES = 10
+VALIDATION_IMAGES = 5_000  # MNIST's first 5,000 training images, as the tutorial's loader kept them
+DIGITS_FOLDER = Path(__file__).parent / "digits"
+DIGITS_TRAIN, DIGITS_VALIDATION = 1_257, 180  # of 1,797 in their own order; the last 360 are the test split
+FOLDER_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, 28, 28) uint8, light strokes on dark, and their labels (N,) uint8 from 0 to 9."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: slice | np.ndarray) -> "Split":
+        return Split(self.images[index], self.labels[index])
+
+    @cached_property
+    def has_ink(self) -> np.ndarray:
+        """Which images (N,) are not all black: a picture in which no digit was found is."""
+        return np.asarray(self.images.any(axis=(1, 2)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the content, in hexadecimal: equal for equal images and labels in equal order."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Named splits of labelled images, each read when it is first asked for."""
+
+    name: str
+    readers: Mapping[str, Callable[[], Split]]
+    default_split: str = "test"  # what `evaluate` measures where nothing else is said
+    notice: str | None = None  # what a person must know about where the data comes from
+
+    def split(self, name: str) -> Split:
+        """Read a split. Raises UsageError for a name the dataset lacks, MnistcnnError for bad files or no images."""
+        if name not in self.readers:
+            raise UsageError(f"--split must be one of {', '.join(self.readers)}; received {name!r}")
+        split = self.readers[name]()
+        if not len(split):
+            raise MnistcnnError(f"the {name} split of {self.name} holds no images: more pictures are needed")
+        return split
+
+    def training_images(self) -> Split:
+        """Return the validation and train splits as one: all the images with ink that a dataset has to train on."""
+        validation, train = self.split("validation"), self.split("train")
+        validation = validation[validation.has_ink]
+        return Split(
+            np.concatenate([validation.images, train.images]), np.concatenate([validation.labels, train.labels])
+        )
+
+
+def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count: None) -> Dataset:
+    """Find a dataset: "mnist", "digits", or the path of a folder or an .npz file.
+
+    None is MNIST, and the bundled digits, with a notice, where MNIST is out of reach. `on_bytes` is told of each
+    piece of a download. Raises MnistcnnError where the source is missing or is none of these.
+    """
+    if source == "digits":
+        return bundled_digits()
+    if source in (None, "mnist"):
+        try:
+            return mnist(on_bytes)
+        except MnistcnnError as error:
+            if source == "mnist":
+                raise
+            return bundled_digits(notice=f"{error}. Going on with the 1,797 bundled UCI digits instead of MNIST.")
+    return from_path(Path(source))
+
+
+def mnist(on_bytes: OnBytes = lambda count: None) -> Dataset:
+    """Return MNIST from Keras's cache, downloading it there where it is missing; its content is verified."""
+    archive, folder = keras_datasets_folder() / "mnist.npz", keras_datasets_folder() / "mnist"
+    if not archive.is_file():
+        fetch_mnist(folder, on_bytes=on_bytes)
+    source = archive if archive.is_file() else folder
+
+    def verified(kind: str) -> Split:
+        split = _read_pair(source, kind)
+        for name, array in (("images-idx3-ubyte", split.images), ("labels-idx1-ubyte", split.labels)):
+            if not is_mnist_content(f"{kind}-{name}", encode_idx(array)):
+                raise MnistcnnError(f"{source} does not hold MNIST's {kind}-{name}: delete it, and run this again")
+        return split
+
+    return _with_validation("mnist", verified)
+
+
+def bundled_digits(notice: str | None = None) -> Dataset:
+    """Return the 1,797 digits of UCI's Optical Recognition of Handwritten Digits, drawn into 28×28.
+
+    The split is fixed: the first 1,257 train, the next 180 validate, the last 360 test.
+    """
+
+    @cache
+    def read() -> Split:
+        small = read_idx(DIGITS_FOLDER / "images-idx3-ubyte.gz", dimensions=3)  # (1797, 8, 8), 0 to 16
+        images = np.stack([draw(image / np.float32(16)) for image in small])
+        return Split(images, read_idx(DIGITS_FOLDER / "labels-idx1-ubyte.gz", dimensions=1))
+
+    validation_end = DIGITS_TRAIN + DIGITS_VALIDATION
+    readers = {
+        "train": lambda: read()[:DIGITS_TRAIN],
+        "validation": lambda: read()[DIGITS_TRAIN:validation_end],
+        "test": lambda: read()[validation_end:],
+    }
+    return Dataset("digits", readers, notice=notice)
+
+
+def from_path(path: Path) -> Dataset:
+    """Return the dataset in a folder of IDX files, an .npz file with Keras's arrays, or a folder of class folders."""
+    name = Path(os.path.realpath(path)).name  # a path's own resolve raises where links lead to themselves
+    if path.is_file():
+        return _with_validation(name, lambda kind: _read_pair(path, kind))
+    if not path.is_dir():
+        raise MnistcnnError(f"--data {path}: no such file or folder; give mnist, digits, or a path that exists")
+    if any(_idx_path(path, f"{kind}-images-idx3-ubyte") for kind in ("train", "t10k")):
+        return _with_validation(name, lambda kind: _read_pair(path, kind))
+    if class_folders(path):
+        return _from_class_folders(name, path)
+    if class_folders(path / "train") or class_folders(path / "test"):
+        return _from_class_folders(name, path / "train", path / "test")
+    raise MnistcnnError(
+        f"{path} is no dataset: expected IDX files (train-images-idx3-ubyte, …) or folders of pictures named 0 to 9"
+    )
+
+
+def _with_validation(name: str, read: Callable[[str], Split]) -> Dataset:
+    """Split as the tutorial does: its loader kept the first 5,000 training images for validation."""
+    training = cache(lambda: read("train"))
+
+    def kept() -> int:
+        return min(VALIDATION_IMAGES, len(training()) // 10)
+
+    readers: dict[str, Callable[[], Split]] = {
+        "train": lambda: training()[kept() :],
+        "validation": lambda: training()[: kept()],
+        "test": cache(lambda: read("t10k")),
+    }
+    return Dataset(name, readers)
+
+
+def _read_pair(source: Path, kind: str) -> Split:
+    """Read the images and labels of "train" or "t10k" from a folder of IDX files or an .npz file."""
+    if source.is_file():
+        suffix = {"train": "train", "t10k": "test"}[kind]
+        images, labels = (read_npz_array(source, f"{letter}_{suffix}") for letter in "xy")
+    else:
+        images, labels = (
+            read_idx(_idx_path(source, name) or source / name, dimensions=dimensions)
+            for name, dimensions in ((f"{kind}-images-idx3-ubyte", 3), (f"{kind}-labels-idx1-ubyte", 1))
+        )
+    return _checked(images, labels, f"{source} ({kind})")
+
+
+def _idx_path(folder: Path, name: str) -> Path | None:
+    candidates = (name, f"{name}.gz", name.replace("-idx", ".idx"), name.replace("-idx", ".idx") + ".gz")
+    return next((folder / candidate for candidate in candidates if (folder / candidate).is_file()), None)
+
+
+def _checked(images: np.ndarray, labels: np.ndarray, source: str) -> Split:
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.ndim != 1:
+        raise MnistcnnError(
+            f"{source}: expected images (N, 28, 28) and labels (N,), got {images.shape} and {labels.shape}"
+        )
+    if len(images) != len(labels):
+        raise MnistcnnError(
+            f"{source}: {len(images):,} images but {len(labels):,} labels; do the two files belong together?"
+        )
+    if len(labels) and labels.max() >= CLASSES:
+        position = int(labels.argmax())
+        raise MnistcnnError(f"{source}: label {labels[position]} at position {position}; expected labels from 0 to 9")
+    return Split(images, labels)
+
+
+def _read_class_folders(folder: Path) -> Split:
+    """Read all pictures of a folder's class folders; one in which no digit is found comes as a black image."""
+    found = labelled_pictures(folder)
+    if not found:
+        raise MnistcnnError(f"{folder} holds no pictures: expected some in its folders 0 to 9")
+    return Split(np.stack(list(map(_read_digit, found))), np.array([picture.label for picture in found], np.uint8))
+
+
+def _read_digit(picture: Picture) -> np.ndarray:
+    try:
+        return read_digits(picture)[0].image
+    except NoDigitFoundError:
+        return np.zeros((SIZE, SIZE), np.uint8)
+
+
+def _from_class_folders(name: str, training: Path, testing: Path | None = None) -> Dataset:
+    """Hold out a seeded tenth for validation and, where there is no folder for testing, another for that.
+
+    Images in which no digit was found are not trained on.
+    """
+    everything = cache(lambda: _read_class_folders(training))
+
+    def train(first: int) -> Callable[[], Split]:
+        def read() -> Split:
+            images = tenths(first, 10)()
+            return images[images.has_ink]
+
+        return cache(read)
+
+    def tenths(first: int, last: int) -> Callable[[], Split]:
+        def read() -> Split:
+            order = np.random.RandomState(FOLDER_SPLIT_SEED).permutation(len(everything()))
+            return everything()[order[first * len(order) // 10 : last * len(order) // 10]]
+
+        return cache(read)
+
+    readers: dict[str, Callable[[], Split]] = {"validation": tenths(0, 1)}
+    if testing:
+        readers |= {"train": train(1), "test": cache(lambda: _read_class_folders(testing))}
+        return Dataset(name, readers)
+    readers |= {"train": train(2), "test": tenths(1, 2), "all": everything}
+    return Dataset(name, readers, default_split="all")

@@ -1,0 +1,1 @@
+"""A trained model at work: measured on labelled images, reading pictures."""

@@ -1,0 +1,127 @@
+"""How well a model reads labelled images."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from mnistcnn.data.sources import Dataset, Split
+from mnistcnn.inference.measures import (
+    calibration_bins,
+    calibration_error,
+    confusion_matrix,
+    log_softmax,
+    measures_by_class,
+    softmax,
+    top_k_accuracy,
+    wilson_interval,
+)
+from mnistcnn.model.model_file import TrainedModel
+from mnistcnn.model.network import CLASSES, logits_model, network_outputs
+from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
+
+WORST_MISTAKES = 20
+
+
+def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) -> Evaluation:
+    """Measure a model on every image of a split, the dataset's default one where none is named.
+
+    Raises as `Dataset.split` does.
+    """
+    name = split or dataset.default_split
+    images = dataset.split(name)
+    return _evaluation(trained, split_logits(logits_model(trained.model), images), images, dataset.name, name)
+
+
+def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
+    """Measure models, by name, on the same split, and find the images that they do not all read alike.
+
+    Raises as `Dataset.split` does.
+    """
+    name = split or dataset.default_split
+    images = dataset.split(name)
+    logits = [split_logits(logits_model(trained.model), images) for trained in models.values()]
+    return Comparison(
+        models=tuple(models),
+        evaluations=tuple(
+            _evaluation(trained, outputs, images, dataset.name, name)
+            for trained, outputs in zip(models.values(), logits, strict=True)
+        ),
+        differences=_differences(np.stack([softmax(outputs) for outputs in logits]), images),
+    )
+
+
+def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: str, split: str) -> Evaluation:
+    found = images[images.has_ink]
+    probabilities = softmax(logits[images.has_ink])  # (found, 10)
+    confusion = confusion_matrix(found.labels, probabilities.argmax(axis=1), CLASSES)
+    shown, hits = np.bincount(images.labels, minlength=CLASSES), int(confusion.trace())
+    bins = calibration_bins(probabilities, found.labels)
+    return Evaluation(
+        loss=loss_and_accuracy(logits, images.labels)[0],
+        accuracy=hits / len(images),
+        accuracy_interval=wilson_interval(hits, len(images)),
+        top2_accuracy=top_k_accuracy(probabilities, found.labels, 2) * len(found) / len(images),
+        calibration_error=calibration_error(bins),
+        step=trained.metadata.step,
+        recipe=trained.metadata.recipe,
+        data=data,
+        split=split,
+        images=len(images),
+        mistakes=len(images) - hits,
+        without_digit=len(images) - len(found),
+        classes=measures_by_class(confusion, shown),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        calibration=bins,
+        worst_mistakes=_worst_mistakes(softmax(logits), images),
+    )
+
+
+def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, ...]:
+    """Return the images misread with the highest probability, the surest first; probabilities (N, 10)."""
+    answers = probabilities.argmax(axis=1)
+    (misread,) = np.nonzero((answers != images.labels) & images.has_ink)
+    surest_first = misread[np.argsort(-probabilities[misread, answers[misread]], kind="stable")]
+    return tuple(
+        Mistake(
+            position=position,
+            label=int(images.labels[position]),
+            digit=int(answers[position]),
+            probability=float(probabilities[position, answers[position]]),
+            label_probability=float(probabilities[position, images.labels[position]]),
+            image=images.images[position],
+        )
+        for position in surest_first[:WORST_MISTAKES].tolist()
+    )
+
+
+def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, ...]:
+    """Return the images that models with probabilities (models, N, 10) do not all read alike."""
+    answers = probabilities.argmax(axis=2)  # (models, N)
+    (apart,) = np.nonzero((answers != answers[0]).any(axis=0))
+    return tuple(
+        Difference(
+            position=position,
+            label=int(images.labels[position]),
+            digits=tuple(answers[:, position].tolist()),
+            probabilities=tuple(probabilities[:, position].max(axis=1).tolist()),
+            image=images.images[position],
+        )
+        for position in apart.tolist()
+    )
+
+
+def split_logits(network: keras.Model, images: Split) -> np.ndarray:
+    """Return a network's logits (N, 10) of a split; equal ones where an image has no ink, which is to know nothing."""
+    return np.where(images.has_ink[:, None], network_outputs(network, images.images), 0)
+
+
+def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
+    """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
+    return network_outputs(logits_model(trained.model), images)
+
+
+def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the mean softmax cross-entropy in nats, and the share read right, of logits (N, 10), labels (N,)."""
+    loss = -log_softmax(logits)[np.arange(len(labels)), labels].mean()
+    return float(loss), float((logits.argmax(axis=1) == labels).mean())

@@ -1,0 +1,112 @@
+"""Reading digits from pictures: many of them, in order, in bounded memory."""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import keras
+import numpy as np
+
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.inference.calibration import are_sure
+from mnistcnn.inference.measures import softmax
+from mnistcnn.model.metadata import ModelMetadata
+from mnistcnn.model.model_file import TrainedModel
+from mnistcnn.model.network import CLASSES, logits_model, model_inputs, network_outputs
+from mnistcnn.pictures.preparing import Digits, Invert, Picture, PreparedDigit, read_digits
+from mnistcnn.results import Prediction
+
+BATCH_SIZE = 250
+
+
+@dataclass(frozen=True)
+class PreparedPicture:
+    """A picture's digits, from left to right, or why there are none."""
+
+    picture: Picture
+    digits: Sequence[PreparedDigit] = ()
+    error: str | None = None
+
+
+def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
+    """Yield what the network says of each picture, in their order; a picture that cannot be read has an `error`.
+
+    `invert` is whether strokes are dark on light ("auto": find out).
+    """
+    for predictions in predict_numbers(trained, pictures, invert=invert, digits="one"):
+        yield from predictions
+
+
+def predict_numbers(
+    trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "many"
+) -> Generator[tuple[Prediction, ...], None, None]:
+    """Yield for each picture what the network says of its digits, from left to right, or one `error`.
+
+    One batch of pictures is decoded while the network reads the one before it, and no more are held. Batches begin
+    small, so that the first answers need not wait for many pictures.
+    """
+    remaining = iter(pictures)
+    network = logits_model(trained.model)
+    decoder = ThreadPoolExecutor(max_workers=1)
+
+    def start_batch(size: int) -> list[Future[PreparedPicture]]:
+        return [decoder.submit(_prepared, picture, invert, digits) for picture in islice(remaining, size)]
+
+    try:
+        pending = start_batch(1)
+        while pending:
+            batch = [future.result() for future in pending]
+            # By fours: JAX compiles anew for every size.
+            pending = start_batch(min(4 * len(batch), BATCH_SIZE))
+            yield from _read(network, trained.metadata, batch)
+    finally:
+        # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
+        decoder.shutdown(wait=False, cancel_futures=True)
+
+
+def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:
+    try:
+        return PreparedPicture(picture, read_digits(picture, invert=invert, digits=digits))
+    except MnistcnnError as error:
+        return PreparedPicture(picture, error=str(error))
+
+
+def _read(
+    network: keras.Model, metadata: ModelMetadata, batch: Sequence[PreparedPicture]
+) -> Iterator[tuple[Prediction, ...]]:
+    digits = [digit for prepared in batch for digit in prepared.digits]
+    logits = _logits(network, [digit.image for digit in digits])
+    probabilities = softmax(logits).astype(np.float32).tolist()
+    others = np.array([digit.others for digit in digits])
+    sure = are_sure(logits, metadata.calibration, metadata.evidence, others).tolist()
+    answers = zip(probabilities, sure, strict=True)
+    for prepared in batch:
+        picture = prepared.picture
+        if prepared.error is not None:
+            yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
+        else:
+            yield tuple(_prediction(picture, digit, *next(answers)) for digit in prepared.digits)
+
+
+def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[float], sure: bool) -> Prediction:
+    return Prediction(
+        file=picture.name,
+        probabilities=tuple(probabilities),
+        sure=sure,
+        box=digit.box,
+        image=digit.image,
+        thumbnail=digit.thumbnail,
+        label=picture.label,
+    )
+
+
+def _logits(network: keras.Model, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the network's logits (N, 10) float32 of images (28, 28) uint8."""
+    if not images:
+        return np.empty((0, CLASSES), np.float32)
+    stacked = np.stack(images)
+    if len(images) >= BATCH_SIZE:
+        return network_outputs(network, stacked)
+    # Of fewer the compiling would take longer than it saves.
+    return np.asarray(keras.ops.convert_to_numpy(network(model_inputs(stacked), training=False)))

@@ -1,0 +1,83 @@
+"""Where a model comes from: the `mnistcnn.json` inside the model file."""
+
+import dataclasses
+import json
+from typing import Any
+
+from mnistcnn.model.archive import parse_json, shown
+
+_SCHEMA = 1
+_MAX_TEXT = 200
+_MAX_VERSIONS = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelMetadata:
+    """Where a model comes from; None is unknown, as all of it is for a file that Keras alone wrote.
+
+    ``step`` counts the training steps, ``data`` says what was trained on, ``accuracy`` is on its test split,
+    in [0, 1], and ``versions`` are those of mnistcnn, python, keras and the backend. ``calibration`` is the
+    temperature that the logits are divided by, in [0.01, 100], and ``evidence`` the least, in [-1000, 1000], that an
+    answer to rely on has (see `calibration`). Raises ValueError for other values.
+    """
+
+    schema: int = _SCHEMA
+    recipe: str | None = None
+    step: int | None = None
+    data: str | None = None
+    accuracy: float | None = None
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    calibration: float | None = None
+    evidence: float | None = None
+
+    def __post_init__(self) -> None:
+        checks = {
+            "schema": type(self.schema) is int and self.schema == _SCHEMA,
+            "recipe": isinstance(self.recipe, str | None),
+            "step": self.step is None or (type(self.step) is int and 0 <= self.step < 1 << 63),
+            "data": isinstance(self.data, str | None),
+            "accuracy": _is_number(self.accuracy, 0, 1),
+            "versions": isinstance(self.versions, dict)
+            and len(self.versions) <= _MAX_VERSIONS
+            and all(isinstance(text, str) for pair in self.versions.items() for text in pair),
+            "calibration": _is_number(self.calibration, 0.01, 100),
+            "evidence": _is_number(self.evidence, -1000, 1000),
+        }
+        for field, good in checks.items():
+            if not good:
+                raise ValueError(f"{field} cannot be {shown(getattr(self, field))}")
+
+
+def encode_metadata(metadata: ModelMetadata) -> bytes:
+    """Return the metadata as the JSON text that is stored in the model file."""
+    return json.dumps(dataclasses.asdict(metadata), indent=1).encode()
+
+
+def decode_metadata(data: bytes) -> ModelMetadata:
+    """Return the metadata that a stranger's JSON text holds, with every text made short and printable.
+
+    Absent fields are unknown, and fields that are not known here are ignored. Raises ValueError for anything
+    else than a JSON object, for values of the wrong type or range, and for a newer schema.
+    """
+    values = parse_json(data)
+    if not isinstance(values, dict):
+        raise ValueError(f"{shown(values)} is no object")
+    metadata = ModelMetadata(
+        **{field.name: values[field.name] for field in dataclasses.fields(ModelMetadata) if field.name in values}
+    )
+    return dataclasses.replace(
+        metadata,
+        recipe=metadata.recipe and _printable(metadata.recipe),
+        data=metadata.data and _printable(metadata.data),
+        versions={_printable(name): _printable(version) for name, version in metadata.versions.items()},
+    )
+
+
+def _printable(text: str) -> str:
+    """Make a stranger's text safe for a terminal: one line, no control characters, not too long."""
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return printable if len(printable) <= _MAX_TEXT else f"{printable[: _MAX_TEXT - 1]}…"
+
+
+def _is_number(value: Any, low: float, high: float) -> bool:
+    return value is None or (type(value) in (int, float) and low <= value <= high)

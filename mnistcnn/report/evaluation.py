@@ -1,0 +1,139 @@
+"""What a person reads of an evaluation: the figures, the confusion matrix, the worst mistakes; and of several."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from mnistcnn.report.console import console_on, has_color, measured, styled
+from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
+from mnistcnn.report.text_graphics import SHADES, dotted, printable
+from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NAME_COLUMNS = 18
+COMPARED = "{:1} {:<18}{:>9}{:>8}{:>9}{:>14}{:>9}{:>9}"  # 78 columns
+Shown = TypeVar("Shown", bound=Mistake | Difference)
+
+DRAWN = 10  # images, five side by side in 75 columns
+DRAWN_ACROSS = 5
+HIT_STYLE = "rgb(255,255,255) on rgb(8,81,156)"
+# From the first mistake on to a tenth of a digit's images: pale to dark, told apart without seeing hues.
+MISTAKE_STYLES = (
+    "rgb(0,0,0) on rgb(254,230,206)",
+    "rgb(0,0,0) on rgb(253,174,107)",
+    "rgb(255,255,255) on rgb(190,65,5)",
+    "rgb(255,255,255) on rgb(110,30,5)",
+)
+MISTAKE_SHARES = (0.0, 0.01, 0.03, 0.1)  # of the label's images, from which on each style is used
+
+
+def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
+    """Print how well a model reads a split."""
+    if as_json:
+        write_json(evaluation_fields(evaluation))
+        return
+    out = console_on(sys.stdout)
+    low, high = evaluation.accuracy_interval
+    out.print(printable(measured(evaluation)))
+    steps = "an unknown number of" if evaluation.step is None else f"{evaluation.step:,}"
+    out.print(f"trained for {steps} steps with the {evaluation.recipe or 'unknown'} recipe")
+    out.print(
+        f"95 % interval {100 * low:.2f}–{100 * high:.2f} %, top-2 accuracy {100 * evaluation.top2_accuracy:.2f} %, "
+        f"calibration error {100 * evaluation.calibration_error:.2f} %\n"
+    )
+    if evaluation.without_digit:
+        out.print(f"no digit was found in {evaluation.without_digit:,} of them, counted as misread\n")
+    out.print(styled(confusion_table(evaluation, color=has_color(out))))
+    if evaluation.worst_mistakes:
+        out.print(f"\n{evaluation.mistakes:,} images misread; the surest, as label→answer and its probability:\n")
+        out.print("\n\n".join(drawn_rows(evaluation.worst_mistakes[:DRAWN], mistake_caption)))
+
+
+def confusion_table(evaluation: Evaluation, *, color: bool) -> Iterator[str | tuple[str, str]]:
+    """Yield the confusion matrix, shaded, beside precision, recall and F1 of each digit, in pieces: 76 columns."""
+    names = "".join(f"{digit:>5}" if color else f"{digit:>4} " for digit in range(10))
+    yield f"label {'images by what they were read as':^50}{'in percent':>21}\n"
+    yield f"     {names}{'prec.':>7}{'recall':>7}{'F1':>7}"
+    for measures, row in zip(evaluation.classes, evaluation.confusion, strict=True):
+        yield f"\n{measures.digit:>5}"
+        for answer, count in enumerate(row):
+            yield _cell(count, sum(row), hit=answer == measures.digit, color=color)
+        shares = (measures.precision, measures.recall, measures.f1)
+        yield "".join(f"{100 * share:>7.1f}" for share in shares)
+
+
+def _cell(count: int, images: int, *, hit: bool, color: bool) -> tuple[str, str]:
+    """Return a count in five columns, with a style: a shade of its share of the label's images, or that beside it."""
+    if not count:
+        return "    ·" if color else "   · ", "dim"
+    level = sum(count > share * images for share in MISTAKE_SHARES)
+    if color:
+        return f"{count:>5}", HIT_STYLE if hit else MISTAKE_STYLES[level - 1]
+    return f"{count:>4}{' ' if hit else SHADES[level]}", ""
+
+
+def mistake_caption(mistake: Mistake) -> tuple[str, str]:
+    """Return what stands under the drawing of a mistake."""
+    return f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %", f"image {mistake.position}"
+
+
+def difference_caption(difference: Difference) -> tuple[str, str]:
+    """Return what stands under the drawing of an image that models read differently."""
+    return f"{difference.label}→" + " ".join(map(str, difference.digits)), f"image {difference.position}"
+
+
+def drawn_rows(items: Sequence[Shown], caption: Callable[[Shown], tuple[str, str]]) -> list[str]:
+    """Return images in rows of five, each image of 14 columns above its caption of two lines."""
+    rows: list[str] = []
+    for first in range(0, len(items), DRAWN_ACROSS):
+        row = items[first : first + DRAWN_ACROSS]
+        blocks = [[*dotted(shown.image.tolist()), *caption(shown)] for shown in row]
+        lines = zip(*blocks, strict=True)
+        rows.append("\n".join(" ".join(f"{part:<14}" for part in line).rstrip() for line in lines))
+    return rows
+
+
+def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
+    """Print how well models read the same split, side by side, and what they do not all read alike; one alone."""
+    if len(comparison.models) == 1:
+        show_evaluation(comparison.evaluations[0], as_json=as_json)
+        return
+    if as_json:
+        write_json(comparison_fields(comparison))
+        return
+    out, first = console_on(sys.stdout), comparison.evaluations[0]
+    out.print(printable(f"{first.data}, {first.images:,} images of the {first.split} split") + "\n")
+    out.print(COMPARED.format("", "model", "steps", "loss", "accuracy", "95 % interval", "top-2", "calibr."))
+    for letter, model, evaluation in zip(LETTERS, comparison.models, comparison.evaluations, strict=False):
+        out.print(comparison_line(letter, model, evaluation))
+    differences = comparison.differences
+    if not differences:
+        out.print("\nthey read every image alike")
+        return
+    right = [
+        f"{letter} {sum(difference.digits[place] == difference.label for difference in differences):,}"
+        for place, letter in enumerate(LETTERS[: len(comparison.models)])
+    ]
+    out.print(f"\n{len(differences):,} images that they do not all read alike; of them right: {', '.join(right)}")
+    out.print(f"label→answers of {' '.join(LETTERS[: len(comparison.models)])}:\n")
+    out.print("\n\n".join(drawn_rows(differences[:DRAWN], difference_caption)))
+    if len(differences) > DRAWN:
+        out.print(f"\nall {len(differences):,} of them: --json")
+
+
+def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
+    """Return a model's figures in 78 columns; of a long name the end is shown."""
+    name = printable(model)
+    name = name if len(name) <= NAME_COLUMNS else f"…{name[1 - NAME_COLUMNS :]}"
+    steps = "unknown" if evaluation.step is None else f"{evaluation.step:,}"
+    low, high = evaluation.accuracy_interval
+    return COMPARED.format(
+        letter,
+        name,
+        steps,
+        f"{evaluation.loss:.4f}",
+        f"{100 * evaluation.accuracy:.2f} %",
+        f"{100 * low:.2f}–{100 * high:.2f}",
+        f"{100 * evaluation.top2_accuracy:.2f} %",
+        f"{100 * evaluation.calibration_error:.2f} %",
+    )

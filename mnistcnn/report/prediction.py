@@ -1,0 +1,156 @@
+"""What `predict` prints: a table for people, lines for programs, the inputs as files, and how many were right."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.files import written_whole
+from mnistcnn.report.console import console_on, has_color, say, say_error, styled
+from mnistcnn.report.machine_formats import csv_writer, prediction_fields, write_json
+from mnistcnn.report.text_graphics import bar, printable, shaded
+from mnistcnn.results import Prediction
+
+NAME_COLUMNS = 24
+LONGEST_STEM = 200  # bytes of a name that leave room for a number, a suffix, and what a file has while it is written
+GAP = "   "  # between a picture and what the network saw of it
+
+
+class PredictionReport:
+    """Prints predictions on stdout as they come, as a "table", "jsonl" or "csv", and counts.
+
+    `many` is whether a picture may hold several digits, each with its box; `show` draws, in a table, the picture and
+    what the network saw.
+    """
+
+    def __init__(self, form: str, *, top_k: int, show: bool = False, many: bool = False) -> None:
+        self._out, self._top_k, self._show, self._many = console_on(sys.stdout), top_k, show, many
+        self._is_table = form == "table"
+        self._write_csv = csv_writer(box=many) if form == "csv" else None
+        self._labelled = self._right = 0
+        self.has_failed = False
+
+    def __call__(self, predictions: Sequence[Prediction]) -> None:
+        """Print the digits of one picture, from left to right."""
+        error, label = predictions[0].error, predictions[0].label
+        self.has_failed |= error is not None
+        self._labelled += label is not None
+        self._right += len(predictions) == 1 and predictions[0].is_right
+        if self._is_table and error is not None:
+            say_error(error)
+        elif self._is_table:
+            self._print(predictions)
+        else:
+            for prediction in predictions:
+                if self._write_csv is not None:
+                    self._write_csv(prediction)
+                else:
+                    write_json(prediction_fields(prediction, box=self._many))
+
+    def _print(self, predictions: Sequence[Prediction]) -> None:
+        if self._many:
+            number = "".join(str(prediction.digit) for prediction in predictions)
+            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {number}", soft_wrap=True)
+        for prediction in predictions:
+            self._out.print(prediction_line(prediction, self._top_k, many=self._many), soft_wrap=True)
+        if self._show:
+            images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
+            self._out.print(styled(drawings(images, color=has_color(self._out))), soft_wrap=True)
+
+    def finish(self) -> None:
+        """Say how many were right, where the pictures came from class folders: under a table, else on stderr."""
+        if self._labelled:
+            line = f"read right: {self._right:,} of {self._labelled:,}, {100 * self._right / self._labelled:.2f} %"
+            self._out.print(line) if self._is_table else say(line)
+
+
+class InputFolder:
+    """Saves what the network saw as PNG files in a folder, which must be new or empty unless `force`d.
+
+    A file has its picture's name, cut where that is long, with a number behind it for each further digit or picture of
+    that name; what lay in class folders comes into class folders. Raises MnistcnnError where the folder is not empty or
+    cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, force: bool) -> None:
+        self._folder, self._used = folder, set[Path]()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not force and any(folder.iterdir()):
+                raise MnistcnnError(
+                    f"{folder} already holds files: replace those of the same name with --force, or name another "
+                    "folder with --save-inputs"
+                )
+        except OSError as error:
+            raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}; name another folder") from error
+
+    def __call__(self, predictions: Sequence[Prediction]) -> None:
+        """Save the digits of one picture; of one that could not be read there is nothing to save."""
+        for prediction in predictions:
+            if prediction.image is not None:
+                path = self._free_path(prediction)
+                self._used.add(path)
+                with written_whole(path) as file:
+                    _write_png(prediction.image, file)
+
+    def _free_path(self, prediction: Prediction) -> Path:
+        folder = self._folder if prediction.label is None else self._folder / str(prediction.label)
+        folder.mkdir(exist_ok=True)
+        stem = "stdin" if prediction.file == "-" else Path(prediction.file).stem
+        while len(os.fsencode(stem)) > LONGEST_STEM:
+            stem = stem[:-1]
+        path, number = folder / f"{stem}.png", 1
+        while path in self._used:
+            number += 1
+            path = folder / f"{stem}-{number}.png"
+        return path
+
+
+def _write_png(image: Any, file: Any) -> None:
+    from PIL import Image
+
+    Image.fromarray(image).save(file, "PNG")
+
+
+def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -> str:
+    """Return a digit and the runners-up, each with its probability as a bar and in percent, and what to know of it.
+
+    It begins with the file's name or, of many digits, with the digit's box.
+    """
+    ranked = sorted(range(10), key=lambda digit: -prediction.probabilities[digit])[:top_k]
+    cells = [
+        f"{digit} {bar(prediction.probabilities[digit], 10 if rank == 0 else 4)} "
+        f"{100 * prediction.probabilities[digit]:5.1f} %"
+        for rank, digit in enumerate(ranked)
+    ]
+    name = f"  box {' '.join(map(str, prediction.box or ()))}" if many else printable(prediction.file)
+    notes = [] if prediction.sure else ["unsure"]
+    if prediction.label is not None and not prediction.is_right:
+        notes.append(f"misread: it is {prediction.label}")
+    return "  ".join([f"{name:<{NAME_COLUMNS}}", *cells, ", ".join(notes)]).rstrip()
+
+
+def drawings(images: Sequence[Any], *, color: bool) -> Iterator[str | tuple[str, str]]:
+    """Yield images (≤28, ≤28) uint8 side by side: in grey half blocks, or in shades without colour, 14 rows of 28."""
+    padded = [_padded(image) for image in images]
+    if not color:
+        rows = zip(*(shaded(image) for image in padded), strict=True)
+        yield "\n".join(GAP.join(row).rstrip() for row in rows)
+        return
+    for row in range(0, 28, 2):
+        for place, image in enumerate(padded):
+            yield GAP if place else "\n" if row else ""
+            for top, bottom in zip(image[row], image[row + 1], strict=True):
+                yield "▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})"
+
+
+def _padded(image: Any) -> list[list[int]]:
+    """Return an image in the middle of 28×28, on its own border's level."""
+    height, width = image.shape
+    top, left = (28 - height) // 2, (28 - width) // 2
+    outside = int(image[0, 0])
+    rows = [[outside] * left + row + [outside] * (28 - width - left) for row in image.tolist()]
+    blank = [outside] * 28
+    return [blank] * top + rows + [blank] * (28 - height - top)

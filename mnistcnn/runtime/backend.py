@@ -1,0 +1,218 @@
+"""The process a command runs in: backend and precision, chosen before Keras is imported, and signals."""
+
+import gc
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import os
+import platform
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
+
+
+def chosen_backend(option: str | None = None) -> str:
+    """Return the backend's name in Keras's own order: the option, KERAS_BACKEND, keras.json, TensorFlow.
+
+    Raises UsageError for a name that is none, MnistcnnError where the backend is not installed.
+    """
+    backend = option or chosen_backend_name()
+    if backend not in BACKENDS:
+        raise UsageError(f"--backend must be one of {', '.join(BACKENDS)}; received {backend!r}")
+    if importlib.util.find_spec(backend) is None:
+        raise MnistcnnError(f"the backend {backend} is not installed: pip install 'mnistcnn[{backend}]'")
+    return backend
+
+
+def require_extra(module: str, extra: str) -> None:
+    """Raise MnistcnnError where a module that only an extra brings is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise MnistcnnError(f"{module} is not installed: pip install 'mnistcnn[{extra}]'")
+
+
+def chosen_backend_name() -> str:
+    """Return the backend that is taken where no option names one, installed or not."""
+    return os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
+
+
+def _configured_backend() -> str | None:
+    home = os.environ.get("KERAS_HOME")
+    path = (Path(home) if home else Path.home() / ".keras") / "keras.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def start_keras(option: str | None = None, device: str | None = None, *, to_train: bool = False) -> str:
+    """Import Keras on the chosen backend and device, quietly, with this project's defaults; return the backend's name.
+
+    Raises as `chosen_backend` and `use_device` do, where Keras already runs on another backend, and, `to_train`, for a
+    backend that cannot.
+    """
+    backend = chosen_backend(option)
+    if to_train and backend not in TRAINING_BACKENDS:
+        raise UsageError(f"{backend} only evaluates and predicts: train with --backend {', '.join(TRAINING_BACKENDS)}")
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process
+    # TensorFlow leaves these kernels out by itself where the CPU lacks AVX-512's or AMX's products of small numbers.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # A gradient of a convolution is set up once, not at every step, though that holds its scratch memory.
+    os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
+    # OpenVINO takes bfloat16 where the CPU has it, and Keras hands it no precision; this hides those instructions.
+    os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
+    with _quiet_stderr(), _without_garbage_collection():
+        if device is not None:
+            os.environ.update(use_device(backend, device))
+        # It feeds training on every backend, and Keras loads it to describe a network. What it writes while it loads
+        # is not for people.
+        importlib.import_module("tensorflow")
+        if to_train and backend != "tensorflow":
+            keep_tensorflow_on_cpu()
+        import keras
+
+    if keras.backend.backend() != backend:
+        raise MnistcnnError(
+            f"Keras already runs on {keras.backend.backend()} in this process: start a new one for {backend}"
+        )
+    # A user's keras.json changes the backend and nothing else.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_epsilon(1e-7)
+    return backend
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Load modules within the block: the collector would go through all that they hold again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep what the block writes to stderr from the terminal; show it after all where the block fails.
+
+    TensorFlow 2.21's libraries write about oneDNN and CUDA while they load, before any setting of theirs is read,
+    so only the file descriptor can be silenced.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        except MnistcnnError:
+            raise  # it says by itself what was wrong
+        except Exception:
+            written.seek(0)
+            os.write(terminal, written.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def installed_versions(backend: str) -> dict[str, str]:
+    """Return the versions of mnistcnn, Python, Keras and the backend, without importing any of them."""
+    versions = {"mnistcnn": _version("mnistcnn"), "python": platform.python_version()}
+    return versions | {name: _version(name) for name in ("keras", backend)}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def command_line() -> list[str]:
+    """Return the words that started this process, as a person types them."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return [Path(sys.executable).name, "-m", "mnistcnn", *sys.argv[1:]]
+    return [program.name, *sys.argv[1:]]
+
+
+class Stopped(KeyboardInterrupt):
+    """The process was asked to stop while nothing was under way that is worth an end in order."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
+        self.exit_status = 128 + signal_number
+
+
+@dataclass
+class StopRequest:
+    """Whether the person, or the system, has asked the process to stop."""
+
+    signal_number: int | None = None
+    acknowledge: Callable[[], None] | None = None
+
+    def __call__(self) -> bool:
+        """Tell whether a stop was asked for."""
+        return self.signal_number is not None
+
+    def defer(self, acknowledge: Callable[[], None]) -> None:
+        """From now on keep a request until it is asked for, and acknowledge it at once; before, it raises Stopped."""
+        self.acknowledge = acknowledge
+
+    @property
+    def exit_status(self) -> int:
+        """The status a shell expects of a process that such a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + (self.signal_number or 0)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C or SIGTERM within the block into a request; the second ends the process at once.
+
+    A thread takes them in as they arrive: Python's own handlers wait until TensorFlow has finished its steps, by
+    when two signals have become one.
+    """
+    request = StopRequest()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def watch() -> None:
+        while number := int.from_bytes(os.read(reading, 1)):
+            if request():
+                os._exit(128 + number)  # no clean-up: whatever the main thread is in may take long
+            request.signal_number = number
+            if request.acknowledge is not None:
+                request.acknowledge()
+
+    def handle(signal_number: int, frame: FrameType | None) -> None:
+        if request.acknowledge is None:
+            raise Stopped(signal_number)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    wakeup_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    handlers_before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for each, handler in handlers_before.items():
+            signal.signal(each, handler)
+        signal.set_wakeup_fd(wakeup_before)
+        os.close(writing)  # which ends the thread
+        watcher.join()
+        os.close(reading)

@@ -1,0 +1,216 @@
+"""What a run writes, and what it may not overwrite."""
+
+import glob
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.files import UNFINISHED, remove_unfinished, written_whole
+from mnistcnn.runtime.backend import require_extra
+
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+RUNS = ("train", "validation", "test")  # the folders of event files in the one of `--tensorboard`
+OWN = "outputs.json"  # in the folder of checkpoints: what their run may write besides
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The files of one run. `resume` says whether it is to go on from a checkpoint where there is one."""
+
+    model: Path
+    log: Path | None = None
+    plot: Path | None = None
+    tensorboard: Path | None = None  # a folder
+    resume: bool = False
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints, beside the model."""
+        return self.model.with_name(f"{self.model.name}.checkpoint")
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether there is a checkpoint to resume from."""
+        return bool(checkpoint_files(self.checkpoints))
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether the run goes on from a checkpoint that is there."""
+        return self.resume and self.has_checkpoints
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """List a folder's checkpoints, the oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if re.fullmatch(r"step-\d{9}\.npz", path.name))
+
+
+def event_files(folder: Path) -> list[Path]:
+    """List what `--tensorboard` has written into a folder; what other programs' runs wrote lies elsewhere in it."""
+    return [path for run in RUNS for path in (folder / run).glob("events.out.tfevents.*")]
+
+
+@contextmanager
+def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Outputs]:
+    """Hold a run's files for the length of the block, so that no second run writes them.
+
+    Raises MnistcnnError, before anything is changed, where a file could not be written, where another run holds
+    them, or where something of the user's would be replaced and `force` does not allow it.
+    """
+    if outputs.model.suffix != ".keras":
+        raise UsageError(f"--model must name a .keras file; received {str(outputs.model)!r}")
+    _require_writable(outputs.model, "mnistcnn.keras")
+    if outputs.log is not None:
+        _require_writable(outputs.log, "training.jsonl")
+        _require_apart(outputs.log, outputs)
+    own = _own_places(outputs.checkpoints) if outputs.is_resuming else set()
+    if outputs.plot is not None:
+        require_plot_path(outputs.plot, force=force or _place(outputs.plot) in own)
+    if outputs.tensorboard is not None:
+        _require_tensorboard_folder(outputs.tensorboard, force=force or _place(outputs.tensorboard) in own)
+    with ExitStack() as locks:
+        busy = f"another run is writing {outputs.checkpoints}: wait for it, or choose another --model"
+        locks.enter_context(_locked_folder(outputs.checkpoints, busy))
+        if outputs.log is not None:
+            lock = outputs.log.with_name(f".{outputs.log.name}.lock")
+            locks.enter_context(_locked(lock, f"another run is writing {outputs.log}: choose another --log-file"))
+        if outputs.tensorboard is not None:
+            busy = f"another run is writing {outputs.tensorboard}: choose another --tensorboard"
+            locks.enter_context(_locked_folder(outputs.tensorboard, busy))
+        if not force:
+            _require_nothing_lost(outputs, own)
+        _remove_leftovers(outputs)
+        named = {_place(path) for path in (outputs.log, outputs.plot, outputs.tensorboard) if path is not None}
+        with written_whole(outputs.checkpoints / OWN) as file:
+            file.write(json.dumps(sorted(own | named)).encode())
+        try:
+            yield outputs
+        finally:
+            if not outputs.has_checkpoints:
+                with suppress(OSError):
+                    (outputs.checkpoints / OWN).unlink()
+
+
+def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
+    """Raise before any work where a plot could not be drawn, or would replace a file without `force`."""
+    if models != 1:
+        raise UsageError(f"--plot draws one model; received {models}")
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise UsageError(f"--plot must name a {', '.join(PLOT_SUFFIXES)} file; received {str(path)!r}")
+    require_extra("matplotlib", "plot")
+    _require_writable(path, "plot.png")
+    if path.exists() and not force:
+        raise MnistcnnError(f"{path} already exists: replace it with --force, or choose another name with --plot")
+
+
+def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
+    require_extra("tensorboard", "tensorboard")
+    if folder.exists() and not folder.is_dir():
+        raise MnistcnnError(f"{folder} is a file: name a folder with --tensorboard")
+    _require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
+    if not force and event_files(folder):
+        raise MnistcnnError(
+            f"{folder} holds another run's event files: replace them with --force, or choose another folder with "
+            "--tensorboard"
+        )
+
+
+def _require_writable(path: Path, example: str) -> None:
+    """Refuse a path at which no file can be made, by making one beside it."""
+    try:
+        if path.is_dir():
+            raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / example}")
+        if not path.parent.is_dir():
+            raise MnistcnnError(f"the folder {path.parent} does not exist: make it, or name another place than {path}")
+        if path.exists() and not path.is_file():
+            raise MnistcnnError(f"{path} is a device or a pipe: name a plain file")
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED):
+            pass
+    except OSError as error:
+        raise MnistcnnError(f"{path} cannot be written: {error.strerror or error}; name another place") from error
+
+
+def _require_apart(log: Path, outputs: Outputs) -> None:
+    """Refuse a log that would be written over the model, among the checkpoints, or where TensorBoard's folder is."""
+    place, checkpoints = log.resolve(), outputs.checkpoints.resolve()
+    if place == outputs.model.resolve() or checkpoints in (place, place.parent):
+        raise UsageError(f"--log-file must not be the model or in {outputs.checkpoints}; received {str(log)!r}")
+    if outputs.tensorboard is not None and place == outputs.tensorboard.resolve():
+        raise UsageError(f"--log-file and --tensorboard must differ; received {str(log)!r} for both")
+
+
+def _place(path: Path) -> str:
+    """Return the name by which a run knows a file again, however it is named; a link is itself, as it is replaced."""
+    return str(path.parent.resolve() / path.name)
+
+
+def _own_places(checkpoints: Path) -> set[str]:
+    """Return what the run of the checkpoints in a folder may write besides; nothing where that is not known."""
+    try:
+        return set(map(str, json.loads((checkpoints / OWN).read_bytes())))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return set()
+
+
+def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
+    if outputs.model.exists() and not outputs.is_resuming:
+        ways = "replace it with --force, or choose another name with --model"
+        if outputs.resume:
+            raise MnistcnnError(f"{outputs.model} exists, and {outputs.checkpoints} holds nothing to resume: {ways}")
+        raise MnistcnnError(f"{outputs.model} already exists: continue its run with --resume, {ways}")
+    if outputs.has_checkpoints and not outputs.resume:
+        raise MnistcnnError(
+            f"{outputs.checkpoints} holds an unfinished run: continue it with --resume, start anew with --force, "
+            "or choose another name with --model"
+        )
+    if outputs.log is not None and outputs.log.exists() and _place(outputs.log) not in own:
+        raise MnistcnnError(
+            f"{outputs.log} already exists: replace it with --force, or choose another name with --log-file"
+        )
+
+
+def _remove_leftovers(outputs: Outputs) -> None:
+    """Remove what an earlier run of these outputs left half-written when it was killed."""
+    remove_unfinished(outputs.model.parent, glob.escape(outputs.model.name))
+    remove_unfinished(outputs.checkpoints, "*")
+    if outputs.log is not None:
+        remove_unfinished(outputs.log.parent, glob.escape(outputs.log.name))
+
+
+@contextmanager
+def _locked_folder(folder: Path, busy: str) -> Iterator[None]:
+    """Make a folder and hold it, as `_locked` does; a run that leaves nothing in it leaves no folder either."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
+    try:
+        with _locked(folder / "lock", busy):
+            yield
+    finally:
+        with suppress(OSError):  # it is not empty, or gone already
+            folder.rmdir()
+
+
+@contextmanager
+def _locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock that the system drops when the process ends, however it ends; where it is held, say `busy`."""
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+        yield
+    except Timeout as error:
+        raise MnistcnnError(busy) from error
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # while it is held: whoever waits for it finds that it has no name any more
+                path.unlink()
+            lock.release()

@@ -1,0 +1,80 @@
+"""What is installed here and what it computes on, and what a model file says of itself."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mnistcnn.config import BACKENDS
+from mnistcnn.results import BackendInfo, ModelInfo, SystemInfo
+from mnistcnn.runtime.backend import chosen_backend_name, installed_versions
+from mnistcnn.runtime.devices import automatic_precision, list_devices
+
+LOG_LINE = re.compile(r"[IWEF]\d{4,} |WARNING: All log messages before")  # of TensorFlow's libraries
+PATIENCE = 120  # seconds; a backend that looks for accelerators takes a few
+# A user's own start-up files must not be able to add to what is read back.
+ASK = "import sys; from mnistcnn.runtime.system_info import answer; answer(sys.argv[1])"
+
+
+def system_info() -> SystemInfo:
+    """Find out what is installed; each backend is asked in a process of its own, where it can do no harm."""
+    with ThreadPoolExecutor() as asking:
+        backends = tuple(asking.map(_backend_info, BACKENDS))
+    versions = installed_versions("numpy")
+    return SystemInfo(versions=versions, chosen=chosen_backend_name(), backends=backends)
+
+
+def _backend_info(name: str) -> BackendInfo:
+    if importlib.util.find_spec(name) is None:
+        return BackendInfo(name=name, version=None)
+    version = installed_versions(name)[name]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-c", ASK, name],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            env=environment,
+            check=False,
+        )
+        found = json.loads(asked.stdout.splitlines()[-1])
+        return BackendInfo(name=name, version=version, **(found | {"devices": tuple(found["devices"])}))
+    except subprocess.TimeoutExpired:
+        return BackendInfo(name=name, version=version, error=f"gave no answer within {PATIENCE} seconds")
+    except (ValueError, IndexError, TypeError, KeyError):
+        said = [line.strip() for line in asked.stderr.splitlines() if line.strip() and not LOG_LINE.match(line)]
+        return BackendInfo(name=name, version=version, error=said[-1] if said else "ended without an answer")
+
+
+def answer(backend: str) -> None:
+    """Print what a backend sees as a line of JSON: the part of this room that runs in a process of its own."""
+    importlib.import_module(backend)
+    devices = list_devices(backend)
+    precision, reason = automatic_precision(backend, devices[0])
+    sys.stdout.write(json.dumps({"devices": devices, "precision": precision, "reason": reason}) + "\n")
+
+
+def model_info(path: Path) -> ModelInfo:
+    """Read a model file, on the Keras that runs already. Raises MnistcnnError as `load_model` does."""
+    from mnistcnn.model.model_file import load_model
+    from mnistcnn.model.network import describe_layers
+
+    trained = load_model(path)
+    metadata = trained.metadata
+    return ModelInfo(
+        path=str(path),
+        layers=describe_layers(trained.model),
+        recipe=metadata.recipe,
+        step=metadata.step,
+        data=metadata.data,
+        accuracy=metadata.accuracy,
+        versions=metadata.versions,
+        calibration=metadata.calibration,
+        evidence=metadata.evidence,
+    )

@@ -1,0 +1,1 @@
+"""One run, from a configuration and a dataset to a trained model."""

@@ -1,0 +1,122 @@
+"""The state of a run on disk: what it takes to go on as if it had never stopped."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import keras
+import numpy as np
+
+from mnistcnn.data.npz import UNREADABLE
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.files import written_whole
+from mnistcnn.runtime.outputs import checkpoint_files
+
+KEPT = 2  # so that a torn disk still leaves one
+MEMORY = "memory."  # before the names of what is remembered
+VARIABLE_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A run after `step` steps.
+
+    `variables` are the arrays of the model and its optimizer, dropout's random state among them, by name.
+    `determinants` is what must be the same for the run to go on; `exactness` what must be for it to stay bit-exact.
+    `memory` is what those who watch the run remember of it, such as the weights that were best.
+    """
+
+    step: int
+    determinants: Mapping[str, Any]
+    exactness: Mapping[str, Any]
+    variables: Mapping[str, np.ndarray]
+    memory: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def model_variables(model: keras.Model) -> dict[str, np.ndarray]:
+    """Copy the variables of a compiled model and its built optimizer, by name."""
+    return {
+        name: np.asarray(keras.ops.convert_to_numpy(variable.value))
+        for name, variable in _named_variables(model).items()
+    }
+
+
+def restore_variables(model: keras.Model, variables: Mapping[str, np.ndarray]) -> None:
+    """Assign what `model_variables` copied. Raises MnistcnnError where names or shapes are not this model's."""
+    named = _named_variables(model)
+    shapes = {name: tuple(variable.shape) for name, variable in named.items()}
+    if shapes != {name: array.shape for name, array in variables.items()}:
+        raise MnistcnnError("the checkpoint is of another network or optimizer: start anew with --force")
+    for name, variable in named.items():
+        variable.assign(variables[name])
+
+
+def _named_variables(model: keras.Model) -> dict[str, Any]:
+    groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+    return {
+        f"{group}.{index}": variable
+        for group, variables in zip(VARIABLE_GROUPS, groups, strict=True)
+        for index, variable in enumerate(variables)
+    }
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into a folder, whole or not at all, and remove all but the last two."""
+    with written_whole(folder / f"step-{checkpoint.step:09d}.npz") as file:
+        encode_checkpoint(checkpoint, file)
+    with suppress(OSError):  # one more than needed does no harm
+        for path in checkpoint_files(folder)[:-KEPT]:
+            path.unlink(missing_ok=True)
+
+
+def encode_checkpoint(checkpoint: Checkpoint, file: BinaryIO) -> None:
+    """Write a checkpoint into an open file."""
+    header = {
+        "determinants": checkpoint.determinants,
+        "exactness": checkpoint.exactness,
+        "step": checkpoint.step,
+    }
+    arrays: dict[str, Any] = {
+        **checkpoint.variables,
+        **{f"{MEMORY}{name}": array for name, array in checkpoint.memory.items()},
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+    }
+    np.savez(file, **arrays)
+
+
+def decode_checkpoint(file: BinaryIO) -> Checkpoint:
+    """Read a checkpoint from an open file; for one that is damaged raise what NumPy, zip or JSON make of it."""
+    arrays = dict(np.load(file, allow_pickle=False))
+    header = json.loads(arrays.pop("header").tobytes())
+    remembered = [name for name in arrays if name.startswith(MEMORY)]
+    memory = {name.removeprefix(MEMORY): arrays.pop(name) for name in remembered}
+    return Checkpoint(variables=arrays, memory=memory, **header)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of an earlier run. Raises MnistcnnError where they cannot be."""
+    for path in checkpoint_files(folder):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise MnistcnnError(f"{path} cannot be removed: {error.strerror or error}") from error
+
+
+def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Read the newest checkpoint that is whole; None where there is none at all.
+
+    Each array is checked against its CRC-32. Raises MnistcnnError where there are checkpoints, all damaged.
+    """
+    files = checkpoint_files(folder)
+    for path in reversed(files):
+        try:
+            with path.open("rb") as file:
+                return decode_checkpoint(file)
+        except UNREADABLE:
+            continue
+    if files:
+        raise MnistcnnError(f"every checkpoint in {folder} is damaged: start anew with --force")
+    return None

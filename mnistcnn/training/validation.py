@@ -1,0 +1,92 @@
+"""The validation split while training: how well it is read, which weights read it best, when that is enough."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+
+import numpy as np
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data.sources import Dataset
+from mnistcnn.events import Listener, TrainingValidation
+from mnistcnn.inference.evaluation import loss_and_accuracy, split_logits
+from mnistcnn.model.network import build_model, logits_model
+from mnistcnn.runtime.team import ALONE, Processes, alone
+from mnistcnn.training.callbacks import StepCallback
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best validation so far: its step, its loss, and how many there were since."""
+
+    step: int
+    loss: float
+    since: int = 0
+
+
+class Validation(StepCallback):
+    """Validates every `validate_every` steps (0: never) on the whole split, in float32, as the saved model computes.
+
+    With `patience` it keeps the weights of the lowest validation loss, and ends training once that many validations
+    have brought no lower one. Raises as `Dataset.split` does.
+    """
+
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, listeners: Sequence[Listener], processes: Processes = ALONE
+    ) -> None:
+        super().__init__()
+        self._every, self._patience = config.validate_every, config.patience
+        self._listeners = listeners
+        self._processes = processes
+        self.best: Best | None = None
+        self.best_weights: list[np.ndarray] = []
+        if self._every:
+            self._split = dataset.split("validation")
+            with alone():
+                self._network = logits_model(build_model())
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether the network has not got better for long enough."""
+        return self.best is not None and self.best.since >= self._patience > 0
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return what a checkpoint is to hold: the best validation and its weights."""
+        if self.best is None or not self._patience:
+            return {}
+        weights = {f"best_weights.{index}": array for index, array in enumerate(self.best_weights)}
+        return {"best": np.array(astuple(self.best), np.float64), **weights}
+
+    def restore(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Take up what a checkpoint holds."""
+        if self._patience and "best" in memory:
+            step, loss, since = memory["best"].tolist()
+            self.best = Best(int(step), loss, int(since))
+            self.best_weights = [
+                memory[f"best_weights.{index}"] for index in range(sum("best_weights" in name for name in memory))
+            ]
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Validate where the interval says so."""
+        step = self.step
+        if self._every and step % self._every == 0:
+            self._validate(step)
+            if self.is_out_of_patience:
+                self.model.stop_training = True
+
+    def _measure(self, weights: list[np.ndarray]) -> tuple[float, float]:
+        self._network.set_weights(weights)
+        return loss_and_accuracy(split_logits(self._network, self._split), self._split.labels)
+
+    def _validate(self, step: int) -> None:
+        weights = self.model.get_weights()
+        loss, accuracy = self._processes.of_first(lambda: self._measure(weights))
+        is_best = math.isfinite(loss) and (self.best is None or loss < self.best.loss)
+        if is_best:
+            self.best = Best(step, loss)
+            self.best_weights = weights if self._patience else []
+        elif self.best is not None:
+            self.best = replace(self.best, since=self.best.since + 1)
+        event = TrainingValidation(step=step, loss=loss, accuracy=accuracy, is_best=is_best)
+        for listener in self._listeners:
+            listener(event)
