@@ -6,6 +6,9 @@ from typing import Any
 
 from mnistcnn.errors import UsageError
 
+CLASSES = 10  # digits, 0 to 9
+SIZE = 28  # pixels: the height and the width of an image
+SPLITS = ("train", "validation", "test")
 TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
 BACKENDS = (*TRAINING_BACKENDS, "openvino")
 OPTIMIZERS = ("sgd", "adam")

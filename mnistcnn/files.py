@@ -1,14 +1,29 @@
 """Files that are written whole or not at all."""
 
+import math
 import os
 import shutil
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
+
+# All that zipfile and NumPy's parser of headers raise for damaged files; RuntimeError is for passwords.
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+
+_END_OF_DIRECTORY = b"PK\x05\x06"
+_END_OF_DIRECTORY_BYTES = 22
+_ZIP64_LOCATOR = b"PK\x06\x07"
+TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20  # with the locator, where there is one
 
 # A name of ours that no one else gives a file, so that what a killed writer left can be told and removed.
 UNFINISHED = ".unfinished"
@@ -68,3 +83,16 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def directory_bytes(data: bytes) -> float | None:
+    """Return the size of a zip file's directory, of which the last TAIL_BYTES bytes do; None where it is no plain zip.
+
+    It is infinite in ZIP64, where what is read here need not be true.
+    """
+    end = data[-_END_OF_DIRECTORY_BYTES:]
+    if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):
+        return None
+    if data[-TAIL_BYTES:].startswith(_ZIP64_LOCATOR):
+        return math.inf
+    return int.from_bytes(end[12:16], "little")

@@ -222,3 +222,54 @@ class ModelInfo:
     def parameters(self) -> int:
         """All numbers that training sets."""
         return sum(layer.parameters for layer in self.layers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingValidation:
+    """How well the network reads the whole validation split, dropout inactive, after `step` steps."""
+
+    step: int
+    loss: float
+    accuracy: float
+    is_best: bool  # whether no validation before it had as low a loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryPoint:
+    """What is kept of a record when the run is over."""
+
+    step: int
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingHistory:
+    """The course of a run, from its first step on, also where it was stopped and resumed."""
+
+    records: tuple[HistoryPoint, ...]
+    validations: tuple[TrainingValidation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What a run came to. `model` is a TrainedModel, or None where the run was stopped before its end.
+
+    With early stopping `step` may lie before `steps`, and the model is that of `kept_step`, the best by validation.
+    """
+
+    model: Any
+    step: int
+    steps: int
+    kept_step: int | None  # the step whose weights the model has; None without a model
+    history: TrainingHistory
+    loss: float | None  # of the last batch trained on; None where a resumed run had no step left
+    test: Evaluation | None
+    seconds: float  # spent training, evaluation and saving not counted
+    steps_per_second: float
+
+    def _repr_html_(self) -> str:
+        """Show the run's course and its test in Jupyter."""
+        said = html.paragraph(f"step {self.step:,} of {self.steps:,} in {self.seconds:.0f} s")
+        losses = [(point.step, point.loss) for point in self.history.records]
+        return said + html.curve(losses, "loss") + (self.test._repr_html_() if self.test else "")

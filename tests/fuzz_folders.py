@@ -12,7 +12,7 @@ from mutations import Case, mutated
 
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.pictures.preparing import find_pictures
+from mnistcnn.pictures.finding import find_pictures
 
 ODD_NAMES = (
     *(b"a.png", b"10.png", b"2.PNG", b".hidden.png", b"n\new.png", b"\x1b[31mred\x1b[0m.png", b"\xff\xfe.png"),

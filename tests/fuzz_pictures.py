@@ -12,7 +12,8 @@ import numpy as np
 from mutations import Case, mutated
 from PIL import Image
 
-from mnistcnn.pictures.preparing import Picture, read_digits
+from mnistcnn.pictures.finding import Picture
+from mnistcnn.pictures.preparing import read_digits
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.data.sources import Split, load_dataset
+from mnistcnn.data.dataset import Split
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.training.batches import batch_positions, epoch_permutation, training_batches
 
 

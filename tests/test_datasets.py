@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.idx import encode_idx
-from mnistcnn.data.sources import Dataset, Split, load_dataset
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError, UsageError
 
 RANDOM = np.random.RandomState(0)

@@ -19,7 +19,7 @@ from mnistcnn.config import config_from_recipe
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import UsageError
 from mnistcnn.model.model_file import load_model
-from mnistcnn.runtime.team import Processes, team_of
+from mnistcnn.runtime.team import Team, team_of
 from mnistcnn.training.batches import training_batches
 
 PATIENCE = 240  # seconds until a run that does not end fails the test
@@ -36,13 +36,13 @@ def jax() -> Any:
 @pytest.mark.parametrize(
     ("count", "index", "addresses", "expected"),
     [
-        (None, 0, None, Processes()),
-        (2, 1, "10.0.0.1:1234", Processes(count=2, index=1, coordinator="10.0.0.1:1234")),
-        (None, 1, "a:1234,b:1234,c:1234", Processes(count=3, index=1, coordinator="a:1234")),
+        (None, 0, None, Team()),
+        (2, 1, "10.0.0.1:1234", Team(count=2, index=1, coordinator="10.0.0.1:1234")),
+        (None, 1, "a:1234,b:1234,c:1234", Team(count=3, index=1, coordinator="a:1234")),
     ],
 )
 def test_processes_are_described_as_keras_has_it(
-    count: int | None, index: int, addresses: str | None, expected: Processes
+    count: int | None, index: int, addresses: str | None, expected: Team
 ) -> None:
     """One address, of process 0, and their number; or the addresses of all."""
     assert team_of(count, index, addresses) == expected
@@ -72,7 +72,7 @@ def test_what_does_not_fit_together_is_wrong_usage(
 
 def test_the_rows_of_a_batch_are_shared_out() -> None:
     """Equal shares in order, all of them; what cannot be shared is refused."""
-    processes = [Processes(count=3, index=index, coordinator="a:1") for index in range(3)]
+    processes = [Team(count=3, index=index, coordinator="a:1") for index in range(3)]
     assert [process.rows(120) for process in processes] == [slice(0, 40), slice(40, 80), slice(80, 120)]
     with pytest.raises(UsageError, match="--batch-size must be a multiple of --processes, which is 3; received 100"):
         processes[0].rows(100)
@@ -87,7 +87,7 @@ class Ended:
     stderr: str
 
 
-class Team:
+class TrainingTeam:
     """Processes of one run, started together; process 0 in the folder that holds its files, the others elsewhere."""
 
     def __init__(self, folder: Path, environment: dict[str, str], count: int, *options: str) -> None:
@@ -170,7 +170,7 @@ def test_several_processes_follow_one(
     for number in (1, count):
         folders.append(tmp_path / str(number))
         folders[-1].mkdir()
-        for ended in (team := Team(folders[-1], environment, number, *options).end()):
+        for ended in (team := TrainingTeam(folders[-1], environment, number, *options).end()):
             assert ended.status == 0, ended.stderr
         for assistant in team[1:]:
             assert (assistant.stdout, assistant.stderr) == ("", "")
@@ -199,7 +199,7 @@ def test_when_a_process_dies_the_others_end_and_the_run_can_go_on(
 ) -> None:
     """Within two minutes, with status 1 and one clear last line; the checkpoint resumes on one process or on two."""
     options = ("--steps", "5000", "--log-every", "5", "--checkpoint-every", "5", "--batch-size", "20")
-    team = Team(tmp_path, environment, 2, *options)
+    team = TrainingTeam(tmp_path, environment, 2, *options)
     team.until_logged(10)
     team.processes[dying].send_signal(signal.SIGKILL)
     died = time.monotonic()
@@ -217,7 +217,7 @@ def test_when_a_process_dies_the_others_end_and_the_run_can_go_on(
     goal = str(reached + 10)
     more = (*options, "--steps", goal, "--resume")
     if dying == 0:
-        again = Team(tmp_path, environment, 2, *more).end()
+        again = TrainingTeam(tmp_path, environment, 2, *more).end()
         assert [ended.status for ended in again] == [0, 0], again
         stderr, stdout = again[0].stderr, again[0].stdout
     else:
@@ -239,7 +239,7 @@ def test_when_a_process_dies_the_others_end_and_the_run_can_go_on(
 def test_a_signal_to_one_process_stops_all_in_order(tmp_path: Path, environment: dict[str, str], asked: int) -> None:
     """Whichever gets it: all finish the same step, and process 0 saves the checkpoint."""
     options = ("--steps", "5000", "--log-every", "5", "--checkpoint-every", "0", "--batch-size", "20")
-    team = Team(tmp_path, environment, 2, *options)
+    team = TrainingTeam(tmp_path, environment, 2, *options)
     team.until_logged(5)
     team.processes[asked].send_signal(signal.SIGTERM)
     ended = team.end()
@@ -285,7 +285,7 @@ def test_what_one_process_alone_cannot_do_ends_all(tmp_path: Path, environment: 
     options = ("--steps", "5", "--log-every", "5", "--batch-size", "20")
     begun = mnistcnn("train", "-m", "run.keras", "--data", "digits", "--backend", "jax", *options)
     assert begun.returncode == 0, begun.stderr
-    first, second = Team(tmp_path, environment, 2, *options, "--resume", "--seed", "1").end()
+    first, second = TrainingTeam(tmp_path, environment, 2, *options, "--resume", "--seed", "1").end()
     assert (first.status, second.status) == (1, 1), second.stderr
     assert first.stderr.startswith("error: run.keras.checkpoint is of another run: seed was 0 and is now 1")
     assert second.stderr.splitlines()[-1].startswith("error: another process of this run has ended")
@@ -296,7 +296,7 @@ def test_what_one_process_alone_cannot_do_ends_all(tmp_path: Path, environment: 
 def test_a_loss_that_is_not_finite_ends_all(tmp_path: Path, environment: dict[str, str]) -> None:
     """Every process finds it in the same step and says so."""
     options = ("--steps", "20", "--log-every", "5", "--batch-size", "20", "--learning-rate", "1e30")
-    for ended in Team(tmp_path, environment, 2, *options).end():
+    for ended in TrainingTeam(tmp_path, environment, 2, *options).end():
         assert ended.status == 1
         assert ended.stderr.splitlines()[-1].startswith("error: the loss became NaN or infinite within steps 1 to 5;")
 

@@ -22,8 +22,9 @@ from training_process import UNFINISHED_CHECKPOINT
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import HistoryPoint, TrainingEvent, TrainingHistory, TrainingRecord, TrainingStarted
+from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.report.training_log import TrainingLog
+from mnistcnn.results import HistoryPoint, TrainingHistory
 from mnistcnn.runtime.outputs import Outputs, checkpoint_files, claimed_outputs
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.training.run import train
@@ -128,7 +129,8 @@ from pathlib import Path
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.report.training_log import TrainingLog
-from mnistcnn.events import TrainingHistory, TrainingRecord, TrainingStarted
+from mnistcnn.results import TrainingHistory
+from mnistcnn.events import TrainingRecord, TrainingStarted
 resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
 history = TrainingHistory(records=(), validations=())
 setting = {"backend": "", "device": "", "precision": "", "layers": ()}

@@ -15,8 +15,8 @@ from PIL import Image
 import mnistcnn
 from mnistcnn.data.sources import bundled_digits
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.events import TrainingRecord, TrainingResult
-from mnistcnn.results import Predictions
+from mnistcnn.events import TrainingRecord
+from mnistcnn.results import Predictions, TrainingResult
 
 VOID = {"br", "img"}  # HTML elements that have no end
 

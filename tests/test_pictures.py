@@ -17,18 +17,11 @@ from PIL import Image
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
+from mnistcnn.pictures.finding import Picture, find_pictures
 from mnistcnn.pictures.frame import erase_frame
-from mnistcnn.pictures.mnist_style import draw, is_drawn, stroke_width
-from mnistcnn.pictures.preparing import (
-    Invert,
-    NoDigitFoundError,
-    Picture,
-    PreparedDigit,
-    find_pictures,
-    prepare,
-    prepare_many,
-    read_digits,
-)
+from mnistcnn.pictures.masks import stroke_width
+from mnistcnn.pictures.mnist_style import looks_like_mnist, render
+from mnistcnn.pictures.preparing import Invert, NoDigitFoundError, PreparedDigit, prepare, prepare_many, read_digits
 from mnistcnn.pictures.ruled_paper import erase_rules
 from mnistcnn.pictures.sheet import find_sheet
 
@@ -527,7 +520,7 @@ def test_drawing_keeps_mnists_rules(height: int, width: int, seed: int) -> None:
     """Any strokes fill a box of 20×20 in one direction, their centre of mass within a pixel of (14, 14)."""
     points = np.random.default_rng(seed).integers(0, [width, height], (5, 2)).astype(np.int32)
     mask = np.asarray(cv2.polylines(np.zeros((height, width), np.uint8), [points], False, 1, 5))
-    image = draw(mask)
+    image = render(mask)
     assert image.shape == (28, 28)
     assert image.dtype == np.uint8
     moments, (_, _, w, h) = cv2.moments(image), cv2.boundingRect(image)
@@ -547,7 +540,7 @@ def test_a_canvas_that_mnist_would_not_have_drawn_is_prepared() -> None:
     """A digit of 28×28 pixels that stands in a corner, or does not fill the box, comes into the middle."""
     corner = np.roll(CLEAN, (-4, -4), (0, 1))
     small = np.pad(np.asarray(cv2.resize(CLEAN, (14, 14), interpolation=cv2.INTER_AREA)), 7)
-    assert not is_drawn(corner)
+    assert not looks_like_mnist(corner)
     assert difference(read(corner), CLEAN) < 0.05
     assert difference(read(small), CLEAN) < 0.15
 

@@ -10,8 +10,8 @@ from PIL import Image
 from test_training import DIGITS, short_config
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import TrainingHistory, TrainingResult
 from mnistcnn.report.plots import save_evaluation_sheet, save_training_sheet
+from mnistcnn.results import TrainingHistory, TrainingResult
 from mnistcnn.training.run import train
 
 

@@ -10,8 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from test_training import DIGITS, Events, short_config
 
-from mnistcnn.events import TrainingResult, TrainingValidation
 from mnistcnn.report.tensorboard_log import TensorBoardLog
+from mnistcnn.results import TrainingResult, TrainingValidation
 from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.training.run import train
 

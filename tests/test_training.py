@@ -14,12 +14,14 @@ from conftest import Run
 from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingResult, TrainingStarted
+from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
 from mnistcnn.model.model_file import load_model
+from mnistcnn.results import TrainingResult
 from mnistcnn.runtime.outputs import Outputs, checkpoint_files
 from mnistcnn.training.batches import training_batches
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
-from mnistcnn.training.fitting import Dense, make_optimizer, steps_per_execution
+from mnistcnn.training.fitting import make_optimizer, steps_per_execution
+from mnistcnn.training.kernels import Dense
 from mnistcnn.training.run import train
 
 DIGITS = load_dataset("digits")

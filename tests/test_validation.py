@@ -9,10 +9,10 @@ import pytest
 from test_training import DIGITS, Events, short_config, weights_hash
 
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.events import TrainingValidation
 from mnistcnn.inference.evaluation import evaluate
 from mnistcnn.model.model_file import load_model
 from mnistcnn.report.training_log import TrainingLog
+from mnistcnn.results import TrainingValidation
 from mnistcnn.runtime.outputs import Outputs, claimed_outputs
 from mnistcnn.training.run import train
 

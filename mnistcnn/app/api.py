@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistcnn.config import config_from_recipe
-from mnistcnn.events import Listener, TrainingResult
+from mnistcnn.events import Listener
 from mnistcnn.report.live_view import TrainingView
-from mnistcnn.results import Comparison, Evaluation, Predictions
+from mnistcnn.results import Comparison, Evaluation, Predictions, TrainingResult
 from mnistcnn.runtime.backend import start_keras
 from mnistcnn.runtime.outputs import Outputs, claimed_outputs
 
 if TYPE_CHECKING:
-    from mnistcnn.data.sources import Dataset
+    from mnistcnn.data.dataset import Dataset
     from mnistcnn.model.model_file import TrainedModel
 
 
@@ -107,7 +107,7 @@ def predict(model: "TrainedModel | str | Path", *pictures: str | Path) -> Predic
     from io import BytesIO
 
     from mnistcnn.inference.prediction import predict
-    from mnistcnn.pictures.preparing import find_pictures
+    from mnistcnn.pictures.finding import find_pictures
 
     return Predictions(predict(trained, find_pictures(map(str, pictures), BytesIO())))
 
@@ -121,7 +121,8 @@ def _name(model: "TrainedModel | str | Path", place: int) -> str:
 
 
 def _dataset(data: "str | Path | Dataset | None") -> "Dataset":
-    from mnistcnn.data.sources import Dataset, load_dataset
+    from mnistcnn.data.dataset import Dataset
+    from mnistcnn.data.sources import load_dataset
 
     if isinstance(data, Dataset):
         return data

@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 @contextmanager
-def error_door() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """Turn what the user can fix into one line and an exit status; a bug keeps its traceback."""
     from mnistcnn.report import console as report
 
@@ -57,7 +57,7 @@ def _drop_output() -> None:
 def print_versions(wanted: bool) -> None:
     """Print the versions of mnistcnn, Python, Keras and the backend found, and end."""
     if wanted:
-        with error_door():
+        with user_errors():
             from mnistcnn.report import console as report
             from mnistcnn.runtime.backend import chosen_backend, installed_versions
 
@@ -106,7 +106,7 @@ def train(
     """Train the network and save it as a .keras file."""
     changes = {name: value for name, value in locals().items() if name in options.HYPERPARAMETERS}
     status = 0
-    with error_door():
+    with user_errors():
         from mnistcnn.app import commands
         from mnistcnn.runtime.outputs import Outputs
         from mnistcnn.runtime.team import team_of
@@ -130,7 +130,7 @@ def evaluate(
     device: options.Device = None,
 ) -> None:
     """Measure a model on labelled images, or several side by side."""
-    with error_door():
+    with user_errors():
         from mnistcnn.app import commands
 
         chosen = models or [options.DEFAULT_MODEL]
@@ -156,7 +156,7 @@ def predict(
     Of a folder with folders 0 to 9 it also says how many were right.
     """
     status = 0
-    with error_door():
+    with user_errors():
         from mnistcnn.app import commands
 
         status = commands.predict(
@@ -178,7 +178,7 @@ def predict(
 @app.command()
 def info(model: options.ModelToTellOf = None) -> None:
     """Tell what is installed and what a model file holds."""
-    with error_door():
+    with user_errors():
         from mnistcnn.app import commands
 
         commands.info(model)

@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 from mnistcnn.app.options import Digits, Format, Invert
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import UsageError
-from mnistcnn.events import Listener, TrainingResult
-from mnistcnn.report import console as report
+from mnistcnn.events import Listener
+from mnistcnn.report import console, live_view
 from mnistcnn.report import evaluation as evaluation_report
 from mnistcnn.report import info as info_report
-from mnistcnn.report import live_view
 from mnistcnn.report import prediction as prediction_report
+from mnistcnn.report import training as training_report
+from mnistcnn.report.input_folder import InputFolder
 from mnistcnn.report.training_log import TrainingLog
-from mnistcnn.runtime.backend import StopRequest, command_line, start_keras, stop_on_signals
-from mnistcnn.runtime.distribution import joined
-from mnistcnn.runtime.outputs import Outputs, claimed_outputs, require_plot_path
-from mnistcnn.runtime.team import Processes
+from mnistcnn.results import TrainingResult
+from mnistcnn.runtime.backend import start_keras
+from mnistcnn.runtime.distribution import joined_team
+from mnistcnn.runtime.outputs import Outputs, claimed_outputs, event_files, require_plot_path
+from mnistcnn.runtime.signals import StopRequest, stop_on_signals
+from mnistcnn.runtime.team import Team
 
 if TYPE_CHECKING:
-    from mnistcnn.data.sources import Dataset
+    from mnistcnn.data.dataset import Dataset
     from mnistcnn.model.model_file import TrainedModel
 
 
@@ -31,7 +34,7 @@ def train(
     config: TrainConfig,
     outputs: Outputs,
     data: str | None,
-    team: Processes,
+    team: Team,
     *,
     backend: str | None,
     device: str | None,
@@ -45,7 +48,7 @@ def train(
             with claimed_outputs(outputs, force=force):
                 result = _train(config, outputs, data, backend, device, team, stop, quiet=quiet)
                 _plot_training(result, outputs.plot)
-            report.show_training_result(result, outputs, command_line())
+            training_report.show_training_result(result, outputs.model, command_line())
         else:
             _assist(config, data, backend, device, team, stop)
         return stop.exit_status if stop() else 0
@@ -57,7 +60,7 @@ def _train(
     data: str | None,
     backend: str | None,
     device: str | None,
-    team: Processes,
+    team: Team,
     stop: StopRequest,
     *,
     quiet: bool,
@@ -67,24 +70,24 @@ def _train(
         dataset = _dataset(data, quiet=quiet)
         _start_keras(backend, device if team.count == 1 else None, to_train=True)
         stop.defer(view.say_stopping)
-        with joined(team, device, config.batch_size):
+        with joined_team(team, device, config.batch_size):
             from mnistcnn.training.run import train
 
             shown: list[Listener] = [view, *logs]
-            return train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, processes=team)
+            return train(config, dataset, outputs=outputs, listeners=shown, should_stop=stop, team=team)
 
 
 def _assist(
-    config: TrainConfig, data: str | None, backend: str | None, device: str | None, team: Processes, stop: StopRequest
+    config: TrainConfig, data: str | None, backend: str | None, device: str | None, team: Team, stop: StopRequest
 ) -> None:
     """Train as another process than the first: it neither logs nor writes anything."""
     dataset = _dataset(data, quiet=True)
     _start_keras(backend, to_train=True)
     stop.defer(lambda: None)
-    with joined(team, device, config.batch_size):
+    with joined_team(team, device, config.batch_size):
         from mnistcnn.training.run import train
 
-        train(config, dataset, should_stop=stop, processes=team)
+        train(config, dataset, should_stop=stop, team=team)
 
 
 def evaluate(
@@ -138,9 +141,9 @@ def predict(
         raise UsageError(f"--show and --top-k shape the table: leave them out with --format {form.value}")
     show_picture = prediction_report.PredictionReport(form, top_k=top_k or 3, show=show, many=digits == Digits.many)
     trained = _load_model(model, backend, device)
-    folder = None if save_inputs is None else prediction_report.InputFolder(save_inputs, force=force)
+    folder = None if save_inputs is None else InputFolder(save_inputs, force=force)
     from mnistcnn.inference.prediction import predict_numbers
-    from mnistcnn.pictures.preparing import find_pictures
+    from mnistcnn.pictures.finding import find_pictures
 
     found = list(find_pictures(images, sys.stdin.buffer if sys.stdin else None))
     numbers = predict_numbers(trained, found, invert=invert.value, digits=digits.value)
@@ -156,7 +159,8 @@ def predict(
 
 def info(model: Path | None) -> None:
     """Tell of this machine, and of a model file."""
-    from mnistcnn.runtime.system_info import model_info, system_info
+    from mnistcnn.model.model_file import model_info
+    from mnistcnn.runtime.system_info import system_info
 
     info_report.show_system(system_info())
     if model is not None:
@@ -171,7 +175,7 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
     with live_view.download_view(COMPRESSED_BYTES, quiet=quiet) as view:
         dataset = load_dataset(data, on_bytes=view)
     if dataset.notice:
-        report.warn(dataset.notice)
+        console.warn(dataset.notice)
     return dataset
 
 
@@ -199,7 +203,9 @@ def _logs(outputs: Outputs) -> Iterator[list[Listener]]:
         if outputs.tensorboard is not None:
             from mnistcnn.report.tensorboard_log import TensorBoardLog
 
-            logs.append(stack.enter_context(closing(TensorBoardLog(outputs.tensorboard))))
+            logs.append(
+                stack.enter_context(closing(TensorBoardLog(outputs.tensorboard, event_files(outputs.tensorboard))))
+            )
         yield logs
 
 
@@ -208,3 +214,11 @@ def _plot_training(result: TrainingResult, path: Path | None) -> None:
         from mnistcnn.report.plots import save_training_sheet
 
         save_training_sheet(result, path)
+
+
+def command_line() -> list[str]:
+    """Return the words that started this process, as a person types them."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return [Path(sys.executable).name, "-m", "mnistcnn", *sys.argv[1:]]
+    return [program.name, *sys.argv[1:]]

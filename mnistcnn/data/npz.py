@@ -1,10 +1,8 @@
 """Arrays out of a person's .npz file: plain numbers only, nothing ever unpickled, in bounded memory."""
 
 import math
-import tokenize
 import warnings
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,13 +10,8 @@ import numpy as np
 
 from mnistcnn.data.idx import MAX_CONTENT_BYTES
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.model.archive import TAIL_BYTES, directory_bytes
+from mnistcnn.files import TAIL_BYTES, UNREADABLE, directory_bytes
 
-# All that zipfile and NumPy's parser of headers raise for damaged files; RuntimeError is for passwords.
-UNREADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
 _MAX_DIRECTORY_BYTES = 1 << 20  # zipfile builds an object for every entry, and asks nobody how many there are
 _EXPECTED = "expected a zip of the arrays x_train, y_train, x_test and y_test, as Keras's mnist.npz is"
 

@@ -1,79 +1,26 @@
 """Labelled images and where they come from: MNIST, the bundled UCI digits, a person's own files and folders."""
 
-import hashlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from mnistcnn.config import CLASSES, SIZE
+from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.download import OnBytes, fetch_mnist, is_mnist_content, keras_datasets_folder
 from mnistcnn.data.idx import encode_idx, read_idx
 from mnistcnn.data.npz import read_npz_array
-from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.pictures.mnist_style import SIZE, draw
-from mnistcnn.pictures.preparing import NoDigitFoundError, Picture, class_folders, labelled_pictures, read_digits
+from mnistcnn.errors import MnistcnnError
+from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
+from mnistcnn.pictures.mnist_style import render
+from mnistcnn.pictures.preparing import NoDigitFoundError, read_digits
 
-CLASSES = 10
 VALIDATION_IMAGES = 5_000  # MNIST's first 5,000 training images, as the tutorial's loader kept them
 DIGITS_FOLDER = Path(__file__).parent / "digits"
 DIGITS_TRAIN, DIGITS_VALIDATION = 1_257, 180  # of 1,797 in their own order; the last 360 are the test split
 FOLDER_SPLIT_SEED = 0
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images (N, 28, 28) uint8, light strokes on dark, and their labels (N,) uint8 from 0 to 9."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: slice | np.ndarray) -> "Split":
-        return Split(self.images[index], self.labels[index])
-
-    @cached_property
-    def has_ink(self) -> np.ndarray:
-        """Which images (N,) are not all black: a picture in which no digit was found is."""
-        return np.asarray(self.images.any(axis=(1, 2)))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the content, in hexadecimal: equal for equal images and labels in equal order."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        digest.update(np.ascontiguousarray(self.labels).data)
-        return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Named splits of labelled images, each read when it is first asked for."""
-
-    name: str
-    readers: Mapping[str, Callable[[], Split]]
-    default_split: str = "test"  # what `evaluate` measures where nothing else is said
-    notice: str | None = None  # what a person must know about where the data comes from
-
-    def split(self, name: str) -> Split:
-        """Read a split. Raises UsageError for a name the dataset lacks, MnistcnnError for bad files or no images."""
-        if name not in self.readers:
-            raise UsageError(f"--split must be one of {', '.join(self.readers)}; received {name!r}")
-        split = self.readers[name]()
-        if not len(split):
-            raise MnistcnnError(f"the {name} split of {self.name} holds no images: more pictures are needed")
-        return split
-
-    def training_images(self) -> Split:
-        """Return the validation and train splits as one: all the images with ink that a dataset has to train on."""
-        validation, train = self.split("validation"), self.split("train")
-        validation = validation[validation.has_ink]
-        return Split(
-            np.concatenate([validation.images, train.images]), np.concatenate([validation.labels, train.labels])
-        )
 
 
 def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count: None) -> Dataset:
@@ -120,7 +67,7 @@ def bundled_digits(notice: str | None = None) -> Dataset:
     @cache
     def read() -> Split:
         small = read_idx(DIGITS_FOLDER / "images-idx3-ubyte.gz", dimensions=3)  # (1797, 8, 8), 0 to 16
-        images = np.stack([draw(image / np.float32(16)) for image in small])
+        images = np.stack([render(image / np.float32(16)) for image in small])
         return Split(images, read_idx(DIGITS_FOLDER / "labels-idx1-ubyte.gz", dimensions=1))
 
     validation_end = DIGITS_TRAIN + DIGITS_VALIDATION

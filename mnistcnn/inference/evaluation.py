@@ -5,19 +5,20 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from mnistcnn.data.sources import Dataset, Split
+from mnistcnn.config import CLASSES
+from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.inference.measures import (
     calibration_bins,
     calibration_error,
     confusion_matrix,
-    log_softmax,
+    loss_and_accuracy,
     measures_by_class,
     softmax,
     top_k_accuracy,
     wilson_interval,
 )
 from mnistcnn.model.model_file import TrainedModel
-from mnistcnn.model.network import CLASSES, logits_model, network_outputs
+from mnistcnn.model.network import logits_model, network_outputs
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
 WORST_MISTAKES = 20
@@ -119,9 +120,3 @@ def split_logits(network: keras.Model, images: Split) -> np.ndarray:
 def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
     """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
     return network_outputs(logits_model(trained.model), images)
-
-
-def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return the mean softmax cross-entropy in nats, and the share read right, of logits (N, 10), labels (N,)."""
-    loss = -log_softmax(logits)[np.arange(len(labels)), labels].mean()
-    return float(loss), float((logits.argmax(axis=1) == labels).mean())

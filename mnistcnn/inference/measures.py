@@ -88,3 +88,9 @@ def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
 
 def _ratio(part: np.int64, whole: np.int64) -> float:
     return float(part / whole) if whole else 0.0
+
+
+def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the mean softmax cross-entropy in nats, and the share read right, of logits (N, 10), labels (N,)."""
+    loss = -log_softmax(logits)[np.arange(len(labels)), labels].mean()
+    return float(loss), float((logits.argmax(axis=1) == labels).mean())

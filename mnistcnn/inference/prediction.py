@@ -8,13 +8,15 @@ from itertools import islice
 import keras
 import numpy as np
 
+from mnistcnn.config import CLASSES
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.inference.calibration import are_sure
 from mnistcnn.inference.measures import softmax
 from mnistcnn.model.metadata import ModelMetadata
 from mnistcnn.model.model_file import TrainedModel
-from mnistcnn.model.network import CLASSES, logits_model, model_inputs, network_outputs
-from mnistcnn.pictures.preparing import Digits, Invert, Picture, PreparedDigit, read_digits
+from mnistcnn.model.network import logits_model, model_inputs, network_outputs
+from mnistcnn.pictures.finding import Picture
+from mnistcnn.pictures.preparing import Digits, Invert, PreparedDigit, read_digits
 from mnistcnn.results import Prediction
 
 BATCH_SIZE = 250

@@ -1,7 +1,6 @@
 """A zip file and the JSON in it, read as a stranger's: in memory, within limits, nothing ever extracted."""
 
 import json
-import math
 import reprlib
 import stat
 import zipfile
@@ -12,13 +11,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.files import directory_bytes
 
 _MAX_FILE_BYTES = 64 << 20  # this network trained with Adam and saved by Keras itself has 40 MB
 _MAX_DIRECTORY_BYTES = 16 << 10  # zipfile builds an object for every entry, and asks nobody how many there are
-_END_OF_DIRECTORY = b"PK\x05\x06"
-_END_OF_DIRECTORY_BYTES = 22
-_ZIP64_LOCATOR = b"PK\x06\x07"
-TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20  # with the locator, where there is one
 
 _SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
@@ -97,19 +93,6 @@ def _read_file(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read") from error
-
-
-def directory_bytes(data: bytes) -> float | None:
-    """Return the size of a zip file's directory, of which the last TAIL_BYTES bytes do; None where it is no plain zip.
-
-    It is infinite in ZIP64, where what is read here need not be true.
-    """
-    end = data[-_END_OF_DIRECTORY_BYTES:]
-    if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):
-        return None
-    if data[-TAIL_BYTES:].startswith(_ZIP64_LOCATOR):
-        return math.inf
-    return int.from_bytes(end[12:16], "little")
 
 
 def _check_directory(path: Path, data: bytes) -> None:

@@ -27,6 +27,7 @@ from mnistcnn.files import UNFINISHED, written_whole
 from mnistcnn.model.archive import parse_json, read_members, shown
 from mnistcnn.model.metadata import ModelMetadata, decode_metadata, encode_metadata
 from mnistcnn.model.network import build_model
+from mnistcnn.results import ModelInfo
 
 _METADATA_MEMBER = "mnistcnn.json"
 _MEMBER_LIMITS = {  # bytes; as Keras 3.15 saves this network: 64, 7,224 and 13,127,824
@@ -214,3 +215,23 @@ def _decode(path: Path, data: bytes | None) -> ModelMetadata:
             f"{path} was saved by a newer mnistcnn or is damaged: in its {_METADATA_MEMBER}, {error}; update "
             "mnistcnn, or use a whole copy of the file"
         ) from error
+
+
+def model_info(path: Path) -> ModelInfo:
+    """Read a model file, on the Keras that runs already. Raises MnistcnnError as `load_model` does."""
+    from mnistcnn.model.model_file import load_model
+    from mnistcnn.model.network import describe_layers
+
+    trained = load_model(path)
+    metadata = trained.metadata
+    return ModelInfo(
+        path=str(path),
+        layers=describe_layers(trained.model),
+        recipe=metadata.recipe,
+        step=metadata.step,
+        data=metadata.data,
+        accuracy=metadata.accuracy,
+        versions=metadata.versions,
+        calibration=metadata.calibration,
+        evidence=metadata.evidence,
+    )

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from mnistcnn.config import CLASSES, SIZE
 from mnistcnn.results import Layer
 
-CLASSES = 10
-IMAGE_SHAPE = (28, 28, 1)
+IMAGE_SHAPE = (SIZE, SIZE, 1)
 BATCH_SIZE = 500  # images that the network is given at once where it does not learn from them
 
 

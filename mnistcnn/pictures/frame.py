@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mnistcnn.pictures.mnist_style import stroke_width
+from mnistcnn.pictures.masks import stroke_width
 
 LONG = 0.2  # of the longest part's length: what is shorter is a speck
 THICK = 0.13  # of a frame's shorter side, at most, are its strokes

@@ -7,7 +7,9 @@ a box of 20×20 pixels, its aspect kept, antialiased, its centre of mass in the 
 import cv2
 import numpy as np
 
-SIZE = 28
+from mnistcnn.config import SIZE
+from mnistcnn.pictures.masks import stroke_width
+
 BOX = 20
 # MNIST's training images have strokes 2.7 ± 0.7 pixels wide. Of the photos (README), three networks read 132, 128, 129
 # at 3.0; 132, 128, 128 at 2.7; 131, 126, 127 when widths between 2.2 and 3.6 are left as they are.
@@ -19,7 +21,7 @@ FAINT = 0.1  # of a stroke's level: fainter blur need not fit into the box
 ENLARGEMENT = 8  # strokes are widened and narrowed on a drawing this many times larger
 
 
-def is_drawn(grey: np.ndarray) -> bool:
+def looks_like_mnist(grey: np.ndarray) -> bool:
     """Tell whether grey levels (H, W) uint8 are a digit as MNIST draws it: light on black, box and centre of mass.
 
     All 70,000 images of MNIST are; an off-centre drawing on a canvas of 28×28 is not.
@@ -31,7 +33,7 @@ def is_drawn(grey: np.ndarray) -> bool:
     return max(abs(centre - SIZE / 2) for centre in _centre_of_mass(grey)) < 0.75
 
 
-def draw(strokes: np.ndarray) -> np.ndarray:
+def render(strokes: np.ndarray) -> np.ndarray:
     """Draw strokes as MNIST does, as wide as its own: (28, 28) uint8, light on dark.
 
     `strokes` (H, W) is 0 on paper; elsewhere 1, or the ink's strength in [0, 1]. It must hold something but zeros.
@@ -48,23 +50,6 @@ def draw(strokes: np.ndarray) -> np.ndarray:
     image = np.zeros((SIZE, SIZE), np.uint8)
     image[top : top + height, left : left + width] = digit
     return image
-
-
-def stroke_width(mask: np.ndarray) -> float:
-    """Return the mean width of the strokes of a mask (H, W) uint8: a strip is on average w / 4 from its own edge."""
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    return float(4 * distance[mask > 0].mean())
-
-
-def stroke_variation(mask: np.ndarray) -> float:
-    """Return the spread of the strokes' widths in a mask (H, W) uint8, as a share of their mean: a pen has one width.
-
-    After Epshtein, Ofek and Wexler, "Detecting Text in Natural Scenes with Stroke Width Transform", 2010.
-    """
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    ridge = distance >= np.maximum(cv2.dilate(distance, np.ones((3, 3), np.uint8)), 1.5)
-    widths = distance[ridge]
-    return float(widths.std() / widths.mean()) if widths.size else 0.0
 
 
 def _cropped(strokes: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mnistcnn.pictures.ink import SIDE
-from mnistcnn.pictures.mnist_style import stroke_width
+from mnistcnn.pictures.masks import stroke_width
 
 BAND = 7  # pixels to each rule, its blur with it
 SLACK = np.ones((3, 3), np.uint8)  # Hough's lines are a pixel or two off

@@ -10,7 +10,7 @@ import numpy as np
 
 from mnistcnn.pictures.decoding import GreyPicture
 from mnistcnn.pictures.ink import missing_light
-from mnistcnn.pictures.mnist_style import stroke_width
+from mnistcnn.pictures.masks import stroke_width
 
 LEAST = 0.02  # of the picture's area, at least, is a sheet
 FOUR_SIDED = 0.9  # of the quadrilateral nearest to its outline, at least, it covers; an ellipse covers 0.73

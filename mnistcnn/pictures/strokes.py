@@ -11,7 +11,7 @@ import numpy as np
 
 from mnistcnn.pictures.frame import erase_frame
 from mnistcnn.pictures.ink import SIDE, darkness_of_ink, grain, ink_mask, levelled, missing_light
-from mnistcnn.pictures.mnist_style import stroke_variation, stroke_width
+from mnistcnn.pictures.masks import stroke_variation, stroke_width
 from mnistcnn.pictures.ruled_paper import erase_rules
 
 SPECK = 0.03  # what is shorter, as a share of SIDE, is no stroke

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from mnistcnn.report.console import console_on, has_color, measured, styled
+from mnistcnn.report.console import console_on, has_color, styled
 from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
 from mnistcnn.report.text_graphics import SHADES, dotted, printable
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
@@ -136,4 +136,12 @@ def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
         f"{100 * low:.2f}–{100 * high:.2f}",
         f"{100 * evaluation.top2_accuracy:.2f} %",
         f"{100 * evaluation.calibration_error:.2f} %",
+    )
+
+
+def measured(evaluation: Evaluation) -> str:
+    """Return the line that says how well a model reads which images."""
+    return (
+        f"{printable(evaluation.data)}, {evaluation.images:,} images of the {evaluation.split} split: "
+        f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} %"
     )

@@ -19,9 +19,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted, TrainingValidation
+from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
 from mnistcnn.report.console import console_on, warn
 from mnistcnn.report.text_graphics import bar, printable, sparkline
+from mnistcnn.results import TrainingValidation
 
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
 SPARKLINE_COLUMNS = 40

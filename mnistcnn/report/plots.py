@@ -15,9 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from mnistcnn.events import TrainingHistory, TrainingResult
 from mnistcnn.files import written_whole
-from mnistcnn.results import Evaluation, Mistake
+from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 MISTAKES_DRAWN = 20

@@ -4,7 +4,7 @@ The only room that knows TensorBoard, which is an extra. The runs `train`, `vali
 `loss` and `accuracy`, so that TensorBoard draws each in one chart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -19,18 +19,21 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.versions_pb2 import VersionDef
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingResult, TrainingStarted, TrainingValidation
-from mnistcnn.results import Evaluation, Layer, Mistake
-from mnistcnn.runtime.outputs import event_files
+from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
+from mnistcnn.results import Evaluation, Layer, Mistake, TrainingResult, TrainingValidation
 
 HISTOGRAM_BINS = 20
 
 
 class TensorBoardLog:
-    """A listener that writes event files into a folder for each of the runs `train`, `validation` and `test`."""
+    """A listener that writes event files into a folder for each of the runs `train`, `validation` and `test`.
 
-    def __init__(self, folder: Path) -> None:
+    A run that starts at step 0 removes the `earlier` run's event files.
+    """
+
+    def __init__(self, folder: Path, earlier: Iterable[Path] = ()) -> None:
         self._folder = folder
+        self._earlier = earlier
         self._writers: dict[str, EventFileWriter] = {}
         self._start_step = 0
 
@@ -39,7 +42,8 @@ class TensorBoardLog:
         if isinstance(event, TrainingStarted):
             self._start_step = event.start_step
             if not self._start_step:
-                self._remove_earlier_run()
+                for path in self._earlier:
+                    path.unlink()
             self._write("train", 0, graph_def=graph(event.layers).SerializeToString())
         elif isinstance(event, TrainingRecord):
             self._write_record(event)
@@ -52,10 +56,6 @@ class TensorBoardLog:
         """Write what is still held, and close the files."""
         for writer in self._writers.values():
             writer.close()
-
-    def _remove_earlier_run(self) -> None:
-        for path in event_files(self._folder):
-            path.unlink()
 
     def _write_record(self, record: TrainingRecord) -> None:
         rate = record.steps_per_second

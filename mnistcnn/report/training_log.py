@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import TrainingEvent, TrainingHistory, TrainingRecord, TrainingStarted, TrainingValidation
+from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.files import written_whole
+from mnistcnn.results import TrainingHistory, TrainingValidation
 
 Point = tuple[float, bool, float, float]  # step, whether it is a validation, loss, accuracy
 

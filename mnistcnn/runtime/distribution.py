@@ -1,6 +1,6 @@
 """One training run on several processes, of one machine or more: JAX, through Keras's distribution API.
 
-Joining the processes, and ending when one of them does. What they agree on while they train is in `processes`.
+Joining the processes, and ending when one of them does. What they agree on while they train is in `team`.
 """
 
 import atexit
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from mnistcnn.errors import MnistcnnError, SharedError, UsageError
 from mnistcnn.runtime.devices import parse_device
-from mnistcnn.runtime.team import Processes
+from mnistcnn.runtime.team import Team
 
 GONE = (
     "another process of this run has ended or cannot be reached: start all of them again with --resume, "
@@ -23,13 +23,13 @@ NETWORK_WORDS = ("Gloo", "NCCL", "connection", "Connection", "DEADLINE_EXCEEDED"
 
 
 @contextmanager
-def joined(processes: Processes, device: str | None, batch_size: int) -> Iterator[None]:
+def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[None]:
     """Train within the block together with the other processes; Keras must run already, and have computed nothing.
 
     `device` is a kind of device, all of whose devices are used. Raises UsageError where backend, device or batch do
     not allow it, MnistcnnError where the others cannot be reached or, later, one of them ends.
     """
-    if processes.count == 1:
+    if team.count == 1:
         yield
         return
     import keras
@@ -37,10 +37,10 @@ def joined(processes: Processes, device: str | None, batch_size: int) -> Iterato
     if keras.backend.backend() != "jax":
         raise UsageError(f"--processes needs --backend jax; received {keras.backend.backend()}")
     kind = _kind(device)
-    _prepare(processes, kind)
+    _prepare(team, kind)
     try:
         with _quiet_stdout():  # where Gloo tells of its connections
-            keras.distribution.initialize(processes.coordinator, processes.count, processes.index)
+            keras.distribution.initialize(team.coordinator, team.count, team.index)
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX took it for itself
         devices = keras.distribution.list_devices(kind)
         if batch_size % len(devices):
@@ -84,14 +84,14 @@ def _kind(device: str | None) -> str | None:
     return kind
 
 
-def _prepare(processes: Processes, kind: str | None) -> None:
+def _prepare(team: Team, kind: str | None) -> None:
     """Bring JAX to speak to the other processes alone, directly, and to end as this program ends."""
     import jax
 
-    assert processes.coordinator is not None
-    host, _, _ = processes.coordinator.rpartition(":")
+    assert team.coordinator is not None
+    host, _, _ = team.coordinator.rpartition(":")
     if host in ("127.0.0.1", "localhost"):  # else it listens to the whole network
-        os.environ.setdefault("JAX_COORDINATOR_BIND_ADDRESS", processes.coordinator)
+        os.environ.setdefault("JAX_COORDINATOR_BIND_ADDRESS", team.coordinator)
     os.environ["no_grpc_proxy"] = host  # noqa: SIM112 - gRPC knows it in small letters only
     jax.config.update("jax_check_proxy_envs", False)
     if kind == "cpu":

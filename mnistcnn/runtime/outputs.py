@@ -1,6 +1,7 @@
 """What a run writes, and what it may not overwrite."""
 
 import glob
+import importlib.util
 import json
 import re
 import tempfile
@@ -11,13 +12,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mnistcnn.config import SPLITS
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.files import UNFINISHED, remove_unfinished, written_whole
-from mnistcnn.runtime.backend import require_extra
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
-RUNS = ("train", "validation", "test")  # the folders of event files in the one of `--tensorboard`
-OWN = "outputs.json"  # in the folder of checkpoints: what their run may write besides
+OWNED_FILES = "outputs.json"  # in the folder of checkpoints: what their run may write besides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,11 @@ class Outputs:
         return self.resume and self.has_checkpoints
 
 
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Return the path of the checkpoint of a step, from 0 to 999,999,999, in a folder of checkpoints."""
+    return folder / f"step-{step:09d}.npz"
+
+
 def checkpoint_files(folder: Path) -> list[Path]:
     """List a folder's checkpoints, the oldest first."""
     if not folder.is_dir():
@@ -55,7 +60,7 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 def event_files(folder: Path) -> list[Path]:
     """List what `--tensorboard` has written into a folder; what other programs' runs wrote lies elsewhere in it."""
-    return [path for run in RUNS for path in (folder / run).glob("events.out.tfevents.*")]
+    return [path for run in SPLITS for path in (folder / run).glob("events.out.tfevents.*")]
 
 
 @contextmanager
@@ -89,14 +94,14 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
             _require_nothing_lost(outputs, own)
         _remove_leftovers(outputs)
         named = {_place(path) for path in (outputs.log, outputs.plot, outputs.tensorboard) if path is not None}
-        with written_whole(outputs.checkpoints / OWN) as file:
+        with written_whole(outputs.checkpoints / OWNED_FILES) as file:
             file.write(json.dumps(sorted(own | named)).encode())
         try:
             yield outputs
         finally:
             if not outputs.has_checkpoints:
                 with suppress(OSError):
-                    (outputs.checkpoints / OWN).unlink()
+                    (outputs.checkpoints / OWNED_FILES).unlink()
 
 
 def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
@@ -155,7 +160,7 @@ def _place(path: Path) -> str:
 def _own_places(checkpoints: Path) -> set[str]:
     """Return what the run of the checkpoints in a folder may write besides; nothing where that is not known."""
     try:
-        return set(map(str, json.loads((checkpoints / OWN).read_bytes())))
+        return set(map(str, json.loads((checkpoints / OWNED_FILES).read_bytes())))
     except (OSError, ValueError, TypeError, RecursionError):
         return set()
 
@@ -214,3 +219,9 @@ def _locked(path: Path, busy: str) -> Iterator[None]:
             with suppress(OSError):  # while it is held: whoever waits for it finds that it has no name any more
                 path.unlink()
             lock.release()
+
+
+def require_extra(module: str, extra: str) -> None:
+    """Raise MnistcnnError where a module that only an extra brings is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise MnistcnnError(f"{module} is not installed: pip install 'mnistcnn[{extra}]'")

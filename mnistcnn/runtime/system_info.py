@@ -7,10 +7,9 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from mnistcnn.config import BACKENDS
-from mnistcnn.results import BackendInfo, ModelInfo, SystemInfo
+from mnistcnn.results import BackendInfo, SystemInfo
 from mnistcnn.runtime.backend import chosen_backend_name, installed_versions
 from mnistcnn.runtime.devices import automatic_precision, list_devices
 
@@ -58,23 +57,3 @@ def answer(backend: str) -> None:
     devices = list_devices(backend)
     precision, reason = automatic_precision(backend, devices[0])
     sys.stdout.write(json.dumps({"devices": devices, "precision": precision, "reason": reason}) + "\n")
-
-
-def model_info(path: Path) -> ModelInfo:
-    """Read a model file, on the Keras that runs already. Raises MnistcnnError as `load_model` does."""
-    from mnistcnn.model.model_file import load_model
-    from mnistcnn.model.network import describe_layers
-
-    trained = load_model(path)
-    metadata = trained.metadata
-    return ModelInfo(
-        path=str(path),
-        layers=describe_layers(trained.model),
-        recipe=metadata.recipe,
-        step=metadata.step,
-        data=metadata.data,
-        accuracy=metadata.accuracy,
-        versions=metadata.versions,
-        calibration=metadata.calibration,
-        evidence=metadata.evidence,
-    )

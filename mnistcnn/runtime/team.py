@@ -14,7 +14,7 @@ from mnistcnn.errors import SharedError, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Processes:
+class Team:
     """How many processes train together, which of them this is, and the HOST:PORT where they find each other.
 
     Raises UsageError for values that do not fit together.
@@ -81,7 +81,7 @@ class Processes:
         """Let the first process alone compute a plain value, of what JSON knows, and return it in all of them."""
         if self.count == 1:
             return compute()
-        with alone():
+        with on_this_process_only():
             data = json.dumps(compute()).encode() if self.is_first else b""
         return json.loads(self.bytes_of_first(data))
 
@@ -112,10 +112,10 @@ def _listed(settings: dict[str, Any], names: list[str]) -> str:
     return ", ".join(f"{name} {settings.get(name)}" for name in names)
 
 
-ALONE = Processes()
+ALONE = Team()
 
 
-def team_of(count: int | None, index: int, addresses: str | None) -> Processes:
+def team_of(count: int | None, index: int, addresses: str | None) -> Team:
     """Return the processes that options, or Keras's own variables, describe.
 
     `addresses` are separated by commas, one for each process, or that of process 0 alone. Raises UsageError.
@@ -124,11 +124,11 @@ def team_of(count: int | None, index: int, addresses: str | None) -> Processes:
     if count is not None and len(given) > 1 and len(given) != count:
         raise UsageError(f"--coordinator lists {len(given)} addresses for {count} processes: give one, or one for each")
     count = count if count is not None else max(1, len(given) if len(given) > 1 else 1)
-    return Processes(count=count, index=index, coordinator=given[0] if given else None)
+    return Team(count=count, index=index, coordinator=given[0] if given else None)
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def on_this_process_only() -> Iterator[None]:
     """Compute within the block in this process only: Keras predicts in no other way."""
     import keras
 

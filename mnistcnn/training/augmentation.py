@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-SIZE = 28
+from mnistcnn.config import SIZE
+
 CENTRE = (SIZE - 1) / 2
 
 ROTATION = 0.25  # radians, either way, like all that follow

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
 
-from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import CLASSES, Split
+from mnistcnn.config import CLASSES, TrainConfig
+from mnistcnn.data.dataset import Split
 from mnistcnn.model.network import model_inputs
-from mnistcnn.runtime.team import ALONE, Processes
+from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.augmentation import augment
 
 PREFETCHED_BATCHES = 16  # ready before they are asked for: 5 MB of them by default
@@ -44,16 +44,14 @@ def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iter
         yield np.concatenate(pieces).reshape(-1, batch_size)
 
 
-def training_batches(
-    split: Split, config: TrainConfig, start_step: int = 0, processes: Processes = ALONE
-) -> tf.data.Dataset:
+def training_batches(split: Split, config: TrainConfig, start_step: int = 0, team: Team = ALONE) -> tf.data.Dataset:
     """Return the batches of the steps from `start_step` to the run's last, or of each the rows of one process.
 
     Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`. Where the configuration
     says so the inputs are distorted, and the labels of those that no longer show their digit even. The images stay
     uint8 until they are in a batch: a quarter of the memory.
     """
-    batch_size, rows = config.batch_size, processes.rows(config.batch_size)
+    batch_size, rows = config.batch_size, team.rows(config.batch_size)
     with tf.device("CPU"):
         images, labels = tf.constant(split.images), tf.constant(split.labels)
 

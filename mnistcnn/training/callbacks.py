@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from mnistcnn.config import CLASSES
 from mnistcnn.errors import SharedError
 from mnistcnn.events import Listener, TrainingProgress, TrainingRecord
-from mnistcnn.inference.evaluation import loss_and_accuracy
-from mnistcnn.inference.measures import softmax
-from mnistcnn.model.network import CLASSES
+from mnistcnn.inference.measures import loss_and_accuracy, softmax
 
 
 class LastBatch(keras.metrics.Metric):

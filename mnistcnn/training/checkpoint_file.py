@@ -10,10 +10,9 @@ from typing import Any, BinaryIO
 import keras
 import numpy as np
 
-from mnistcnn.data.npz import UNREADABLE
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import written_whole
-from mnistcnn.runtime.outputs import checkpoint_files
+from mnistcnn.files import UNREADABLE, written_whole
+from mnistcnn.runtime.outputs import checkpoint_files, checkpoint_path
 
 KEPT = 2  # so that a torn disk still leaves one
 MEMORY = "memory."  # before the names of what is remembered
@@ -64,8 +63,15 @@ def _named_variables(model: keras.Model) -> dict[str, Any]:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint into a folder, whole or not at all, and remove all but the last two."""
-    with written_whole(folder / f"step-{checkpoint.step:09d}.npz") as file:
+    """Write a checkpoint into a folder, made if it is missing, whole or not at all; remove all but the last two.
+
+    Raises MnistcnnError if the folder or the file cannot be written.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
+    with written_whole(checkpoint_path(folder, checkpoint.step)) as file:
         encode_checkpoint(checkpoint, file)
     with suppress(OSError):  # one more than needed does no harm
         for path in checkpoint_files(folder)[:-KEPT]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mnistcnn.events import HistoryPoint, TrainingEvent, TrainingHistory, TrainingRecord, TrainingValidation
+from mnistcnn.events import TrainingEvent, TrainingRecord
+from mnistcnn.results import HistoryPoint, TrainingHistory, TrainingValidation
 
 
 class HistoryKeeper:

@@ -10,7 +10,7 @@ import numpy as np
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.runtime.outputs import Outputs
-from mnistcnn.runtime.team import ALONE, Processes
+from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.checkpoint_file import (
     Checkpoint,
     decode_checkpoint,
@@ -23,7 +23,7 @@ from mnistcnn.training.checkpoint_file import (
 )
 
 
-class Watcher(Protocol):
+class Remembering(Protocol):
     """Who watches a run and remembers something of it."""
 
     def memory(self) -> dict[str, np.ndarray]:
@@ -42,17 +42,17 @@ class RunState:
     def __init__(
         self,
         outputs: Outputs | None,
-        watchers: Sequence[Watcher],
+        watchers: Sequence[Remembering],
         *,
         determinants: Mapping[str, Any],
         exactness: Mapping[str, Any],
-        processes: Processes = ALONE,
+        team: Team = ALONE,
     ) -> None:
         self._outputs = outputs
         self._watchers = watchers
         self._determinants = determinants
         self._exactness = exactness
-        self._processes = processes
+        self._team = team
 
     def begin(self, model: keras.Model, config: TrainConfig) -> tuple[int, tuple[str, ...]]:
         """Bring a model to where its run goes on; return that step and what a person ought to know.
@@ -96,12 +96,12 @@ class RunState:
 
     def _of_first(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
         """Return the checkpoint of the first process, the only one that needs to reach the files."""
-        if self._processes.count == 1:
+        if self._team.count == 1:
             return checkpoint
         file = BytesIO()
         if checkpoint is not None:
             encode_checkpoint(checkpoint, file)
-        data = self._processes.bytes_of_first(file.getvalue())
+        data = self._team.bytes_of_first(file.getvalue())
         return decode_checkpoint(BytesIO(data)) if data else None
 
     def _require_same_run(self, checkpoint: Checkpoint, config: TrainConfig) -> None:

@@ -8,19 +8,20 @@ import keras
 import numpy as np
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import Dataset
+from mnistcnn.data.dataset import Dataset
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.events import Listener, TrainingEvent, TrainingResult, TrainingStarted
+from mnistcnn.events import Listener, TrainingEvent, TrainingStarted
 from mnistcnn.inference.calibration import fitted_temperature, least_evidence
-from mnistcnn.inference.evaluation import evaluate, loss_and_accuracy, predicted_logits
+from mnistcnn.inference.evaluation import evaluate, predicted_logits
+from mnistcnn.inference.measures import loss_and_accuracy
 from mnistcnn.model.metadata import ModelMetadata
 from mnistcnn.model.model_file import TrainedModel, are_usable, save_model
 from mnistcnn.model.network import build_model, describe_layers
-from mnistcnn.results import Evaluation
+from mnistcnn.results import Evaluation, TrainingResult
 from mnistcnn.runtime.backend import installed_versions
 from mnistcnn.runtime.devices import chosen_precision, current_device
 from mnistcnn.runtime.outputs import Outputs
-from mnistcnn.runtime.team import ALONE, Processes, alone
+from mnistcnn.runtime.team import ALONE, Team, on_this_process_only
 from mnistcnn.training.batches import training_batches
 from mnistcnn.training.callbacks import Checkpointing, FiniteLoss, GracefulStop, LastBatch, ProbabilityLogger
 from mnistcnn.training.fitting import fit, initial_model
@@ -36,7 +37,7 @@ def train(
     outputs: Outputs | None = None,
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = lambda: False,
-    processes: Processes = ALONE,
+    team: Team = ALONE,
 ) -> TrainingResult:
     """Train the network on a dataset's train split and measure it on its test split.
 
@@ -44,11 +45,11 @@ def train(
     the run keeps checkpoints, goes on from the last one where they say so (and removes an earlier run's where not),
     and saves the model; without, nothing is written. Where the run validates, the validation split is not trained on.
     Once `should_stop` returns True the run ends after at most 50 more steps, with a checkpoint and without a model.
-    Of several `processes`, joined already, each calls this, the first alone with `outputs`, and that one alone
+    Each process of a `team`, joined already, calls this, the first alone with `outputs`, and that one alone
     measures and returns a model. Raises MnistcnnError where files cannot be read or written, a checkpoint is of
     another run, or the loss becomes NaN or infinite.
     """
-    run = _Run(config, dataset, outputs, listeners, processes)
+    run = _Run(config, dataset, outputs, listeners, team)
     run.begin()
     run.fit(should_stop)
     return run.finish()
@@ -63,21 +64,21 @@ class _Run:
         dataset: Dataset,
         outputs: Outputs | None,
         listeners: Sequence[Listener],
-        processes: Processes,
+        team: Team,
     ) -> None:
-        self._config, self._dataset, self._outputs, self._processes = config, dataset, outputs, processes
+        self._config, self._dataset, self._outputs, self._team = config, dataset, outputs, team
         self._split = dataset.split("train") if config.validation_held_out else dataset.training_images()
         dataset.split("test")  # what is wrong with it shows before the hours of training, not after
         self._history = HistoryKeeper()
         self._listeners: tuple[Listener, ...] = (self._history, *listeners)
-        self._validation = Validation(config, dataset, self._listeners, processes)
+        self._validation = Validation(config, dataset, self._listeners, team)
         backend = keras.backend.backend()
         device = current_device(backend)
         precision = chosen_precision(config.precision, backend, device)
         # By the names that listeners are told and checkpoints keep.
-        self._setting = {"backend": backend, "device": device, "precision": precision, "processes": processes.count}
+        self._setting = {"backend": backend, "device": device, "precision": precision, "processes": team.count}
         # Before anything is computed: Keras would find other weights elsewhere, and say less.
-        processes.require_same({**asdict(config), "data": self._split.fingerprint, "precision": precision})
+        team.require_same({**asdict(config), "data": self._split.fingerprint, "precision": precision})
         self._model = initial_model(config, precision)
         self._metric = LastBatch(config.batch_size)
         self._state = RunState(
@@ -85,7 +86,7 @@ class _Run:
             [self._history, self._validation],
             determinants={**config.determinants, "data": self._split.fingerprint},
             exactness=self._setting,
-            processes=processes,
+            team=team,
         )
         self._start_step, self._seconds = 0, 0.0
 
@@ -107,7 +108,7 @@ class _Run:
     def fit(self, should_stop: Callable[[], bool]) -> None:
         """Train, unless there is no step left."""
         config = self._config
-        stop = GracefulStop(lambda: self._processes.any(should_stop()))
+        stop = GracefulStop(lambda: self._team.any(should_stop()))
         if self._step == config.steps or self._validation.is_out_of_patience or stop.should_stop():
             return
         callbacks = [
@@ -117,13 +118,13 @@ class _Run:
             Checkpointing(config.checkpoint_every, self._state.save),
             stop,
         ]
-        batches = training_batches(self._split, config, self._start_step, self._processes)
+        batches = training_batches(self._split, config, self._start_step, self._team)
         self._seconds = fit(self._model, config, batches, self._start_step, self._metric, callbacks)
 
     def finish(self) -> TrainingResult:
         """Measure and save the trained model, if the run has come to its end, and say so."""
         step, trained, test = self._step, None, None
-        if self._processes.is_first and (step == self._config.steps or self._validation.is_out_of_patience):
+        if self._team.is_first and (step == self._config.steps or self._validation.is_out_of_patience):
             weights, kept_step = _kept(self._model, step, self._validation)
             trained, test = _measured(weights, kept_step, self._config, self._dataset)
             if self._outputs is not None:
@@ -165,7 +166,7 @@ def _measured(
     """Return the trained network in float32 and how well it reads the test split."""
     versions = installed_versions(keras.backend.backend())
     metadata = ModelMetadata(recipe=config.recipe, step=step, data=dataset.name, versions=versions)
-    with alone():
+    with on_this_process_only():
         network = build_model(dropout=config.dropout, seed=config.seed)
         network.set_weights(weights)
         test = evaluate(TrainedModel(model=network, metadata=metadata), dataset, "test")

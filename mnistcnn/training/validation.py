@@ -7,11 +7,13 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import Dataset
-from mnistcnn.events import Listener, TrainingValidation
-from mnistcnn.inference.evaluation import loss_and_accuracy, split_logits
+from mnistcnn.data.dataset import Dataset
+from mnistcnn.events import Listener
+from mnistcnn.inference.evaluation import split_logits
+from mnistcnn.inference.measures import loss_and_accuracy
 from mnistcnn.model.network import build_model, logits_model
-from mnistcnn.runtime.team import ALONE, Processes, alone
+from mnistcnn.results import TrainingValidation
+from mnistcnn.runtime.team import ALONE, Team, on_this_process_only
 from mnistcnn.training.callbacks import StepCallback
 
 
@@ -32,17 +34,17 @@ class Validation(StepCallback):
     """
 
     def __init__(
-        self, config: TrainConfig, dataset: Dataset, listeners: Sequence[Listener], processes: Processes = ALONE
+        self, config: TrainConfig, dataset: Dataset, listeners: Sequence[Listener], team: Team = ALONE
     ) -> None:
         super().__init__()
         self._every, self._patience = config.validate_every, config.patience
         self._listeners = listeners
-        self._processes = processes
+        self._team = team
         self.best: Best | None = None
         self.best_weights: list[np.ndarray] = []
         if self._every:
             self._split = dataset.split("validation")
-            with alone():
+            with on_this_process_only():
                 self._network = logits_model(build_model())
 
     @property
@@ -80,7 +82,7 @@ class Validation(StepCallback):
 
     def _validate(self, step: int) -> None:
         weights = self.model.get_weights()
-        loss, accuracy = self._processes.of_first(lambda: self._measure(weights))
+        loss, accuracy = self._team.of_first(lambda: self._measure(weights))
         is_best = math.isfinite(loss) and (self.best is None or loss < self.best.loss)
         if is_best:
             self.best = Best(step, loss)

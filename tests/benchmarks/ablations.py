@@ -19,7 +19,8 @@ from pictures import pictures_in, prepared
 from table import setting
 
 from mnistcnn.config import RECIPES
-from mnistcnn.data.sources import VALIDATION_IMAGES, Dataset, Split, load_dataset
+from mnistcnn.data.dataset import Dataset, Split
+from mnistcnn.data.sources import VALIDATION_IMAGES, load_dataset
 from mnistcnn.runtime.backend import start_keras
 
 # By name: what of the recipe is other, and what of the constants of `augmentation`.
@@ -94,7 +95,8 @@ def main() -> None:
     if options.models:
         options.models.mkdir(parents=True, exist_ok=True)
     start_keras("tensorflow", to_train=True)
-    from mnistcnn.inference.evaluation import loss_and_accuracy, predicted_logits
+    from mnistcnn.inference.evaluation import predicted_logits
+    from mnistcnn.inference.measures import loss_and_accuracy
     from mnistcnn.model.model_file import save_model
     from mnistcnn.training import augmentation
     from mnistcnn.training.run import train

@@ -65,7 +65,8 @@ def compare_answers(model: Path, data: str, backends: list[str]) -> None:
 def measure_speed(backend: str, data: str) -> None:
     """Print as JSON the steps/s of this program's training and of Keras's plain `fit`, in turns, compiling left out."""
     start_keras(backend, to_train=True)
-    from mnistcnn.data.sources import Dataset, load_dataset
+    from mnistcnn.data.dataset import Dataset
+    from mnistcnn.data.sources import load_dataset
     from mnistcnn.runtime.devices import chosen_precision, current_device
 
     source = load_dataset(data)

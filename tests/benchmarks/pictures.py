@@ -23,7 +23,8 @@ from PIL import Image
 
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
-from mnistcnn.pictures.preparing import labelled_pictures, prepare
+from mnistcnn.pictures.finding import labelled_pictures
+from mnistcnn.pictures.preparing import prepare
 from mnistcnn.runtime.backend import start_keras
 
 Grey = np.ndarray  # (H, W) uint8

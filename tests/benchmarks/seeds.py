@@ -12,7 +12,7 @@ from table import setting
 
 from mnistcnn import train
 from mnistcnn.config import RECIPES
-from mnistcnn.events import TrainingResult
+from mnistcnn.results import TrainingResult
 
 
 def weights_hash(result: TrainingResult) -> str:

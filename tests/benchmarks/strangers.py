@@ -14,7 +14,7 @@ import numpy as np
 from pictures import Grey, levels, pictures_in
 from PIL import Image, ImageDraw, ImageFont
 
-from mnistcnn.pictures.preparing import Picture
+from mnistcnn.pictures.finding import Picture
 from mnistcnn.runtime.backend import start_keras
 
 LETTERS = (

@@ -1,0 +1,47 @@
+"""What a person reads of a training run when it is over."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from mnistcnn.report.console import console_on, say
+from mnistcnn.report.evaluation import measured
+from mnistcnn.report.text_graphics import printable, sparkline
+from mnistcnn.results import TrainingResult
+
+SPARKLINE_COLUMNS = 40
+
+
+def show_training_result(result: TrainingResult, model: Path, command_line: list[str]) -> None:
+    """Print what a run came to, where its files lie, and the next command to type."""
+    out = console_on(sys.stdout)
+    if result.test is None:
+        resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
+        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(resume)}")
+        return
+    minutes, seconds = divmod(round(result.seconds), 60)
+    out.print(f"trained to step {result.step:,} in {minutes} min {seconds:02} s, {result.steps_per_second:.1f} steps/s")
+    if result.loss is not None:
+        out.print(f"last batch: loss {result.loss:.4f}")
+    for line in course_lines(result):
+        out.print(line)
+    out.print(measured(result.test))
+    out.print(f"model saved: {printable(str(model))}")
+    option = "" if model == Path("mnistcnn.keras") else f" -m {printable(shlex.quote(str(model)))}"
+    out.print(f"next: mnistcnn predict picture.png{option}")
+
+
+def course_lines(result: TrainingResult) -> list[str]:
+    """Return how a run went: its losses as a sparkline, its last validation, and what was kept of it."""
+    losses, validations = [point.loss for point in result.history.records], result.history.validations
+    lines = []
+    if len(losses) > 1:
+        lines.append(f"loss from {losses[0]:.4f} to {losses[-1]:.4f}: {sparkline(losses, SPARKLINE_COLUMNS)}")
+    if validations:
+        last = validations[-1]
+        lines.append(
+            f"validation split at step {last.step:,}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.2f} %"
+        )
+    if result.kept_step is not None and result.kept_step != result.step:
+        lines.append(f"no validation was better than that of step {result.kept_step:,}: its weights are kept")
+    return lines
