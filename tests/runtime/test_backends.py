@@ -14,7 +14,7 @@ from PIL import Image
 
 INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
 PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
-BENCHMARK = Path(__file__).parent / "benchmarks" / "backends.py"
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "backends.py"
 
 SAME_TRAINING = """
 import hashlib, json

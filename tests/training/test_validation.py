@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_training import DIGITS, Events, short_config, weights_hash
+from test_run import DIGITS, Events, short_config, weights_hash
 
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.inference.evaluation import evaluate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import SHORT, Run
 from PIL import Image
-from test_training import DIGITS, short_config
+from test_run import DIGITS, short_config
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.report.plots import save_evaluation_sheet, save_training_sheet

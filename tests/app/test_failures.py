@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SHORT, Run, StartTraining
-from training_process import UNFINISHED_CHECKPOINT
+from helpers import UNFINISHED_CHECKPOINT
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.sources import load_dataset

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
-from training_process import logged_records
+from helpers import logged_records
 
 from mnistcnn.config import config_from_recipe
 from mnistcnn.data.sources import load_dataset

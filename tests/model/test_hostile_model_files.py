@@ -490,7 +490,7 @@ Report = dict[str, dict[str, Any]]
 
 def watched(good: Path, folder: Path, canaries: Path) -> Report:
     """Load all files of a folder in a process under watch and return what it reports, by file name."""
-    script = Path(__file__).with_name("watched_loading.py")
+    script = Path(__file__).parents[1] / "programs" / "watched_loading.py"
     process = subprocess.run(
         [sys.executable, "-X", "faulthandler", script, good, folder, canaries],
         capture_output=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import StartTraining
-from training_process import (
+from helpers import (
     UNFINISHED_CHECKPOINT,
     UNFINISHED_MODEL,
     TrainingProcess,

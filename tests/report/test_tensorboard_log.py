@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.graph_pb2 import GraphDef
-from test_training import DIGITS, Events, short_config
+from test_run import DIGITS, Events, short_config
 
 from mnistcnn.report.tensorboard_log import TensorBoardLog
 from mnistcnn.results import TrainingResult, TrainingValidation
-from mnistcnn.runtime.outputs import Outputs
+from mnistcnn.runtime.outputs import Outputs, event_files
 from mnistcnn.training.run import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard")  # its own use of NumPy
@@ -116,7 +116,7 @@ def test_a_new_run_replaces_an_old_ones_files_alone(tmp_path: Path) -> None:
     (tmp_path / "train" / "notes.txt").write_text("mine")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "events.out.tfevents.1.other").write_text("another program's")
-    log = TensorBoardLog(tmp_path)
+    log = TensorBoardLog(tmp_path, event_files(tmp_path))
     train(short_config(5), DIGITS, listeners=[log])
     log.close()
     names = sorted(path.name for path in (tmp_path / "train").iterdir())
