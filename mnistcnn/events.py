@@ -1,6 +1,6 @@
 """What a run tells its listeners, from its start to its result: frozen data of plain values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mnistcnn.config import TrainConfig
@@ -45,3 +45,9 @@ class TrainingProgress:
 
 TrainingEvent = TrainingStarted | TrainingProgress | TrainingRecord | TrainingValidation | TrainingResult
 Listener = Callable[[TrainingEvent], None]
+
+
+def tell(listeners: Iterable[Listener], event: TrainingEvent) -> None:
+    """Pass an event to each listener, in order. An error that a listener raises reaches the caller."""
+    for listener in listeners:
+        listener(event)

@@ -1,4 +1,7 @@
-"""Labelled images in named splits, and nothing of where they come from."""
+"""Labelled images in named splits.
+
+A dataset reads a split when it is asked for one; it does not know where its images come from.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -25,12 +28,16 @@ class Split:
 
     @cached_property
     def has_ink(self) -> np.ndarray:
-        """Which images (N,) are not all black: a picture in which no digit was found is."""
+        """Which images are not all black, (N,) bool. A picture in which no digit was found is all black."""
         return np.asarray(self.images.any(axis=(1, 2)))
+
+    def with_ink(self) -> "Split":
+        """Return the images that are not all black."""
+        return self[self.has_ink]
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the content, in hexadecimal: equal for equal images and labels in equal order."""
+        """The SHA-256 of the images and labels, in hexadecimal: equal if they are equal, in the same order."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
@@ -38,15 +45,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Named splits of labelled images, each read when it is first asked for."""
+    """Named splits of labelled images. A split is read when it is asked for."""
 
     name: str
     readers: Mapping[str, Callable[[], Split]]
-    default_split: str = "test"  # what `evaluate` measures where nothing else is said
-    notice: str | None = None  # what a person must know about where the data comes from
+    default_split: str = "test"  # the split that `evaluate` measures if none is named
+    notice: str | None = None  # a sentence that a person must read, such as that these images replace others
 
     def split(self, name: str) -> Split:
-        """Read a split. Raises UsageError for a name the dataset lacks, MnistcnnError for bad files or no images."""
+        """Return a split. Raises UsageError for an unknown name, MnistcnnError for bad files or no images."""
         if name not in self.readers:
             raise UsageError(f"--split must be one of {', '.join(self.readers)}; received {name!r}")
         split = self.readers[name]()
@@ -55,9 +62,8 @@ class Dataset:
         return split
 
     def training_images(self) -> Split:
-        """Return the validation and train splits as one: all the images with ink that a dataset has to train on."""
-        validation, train = self.split("validation"), self.split("train")
-        validation = validation[validation.has_ink]
+        """Return the validation and train splits as one, without validation images that are all black."""
+        validation, train = self.split("validation").with_ink(), self.split("train")
         return Split(
             np.concatenate([validation.images, train.images]), np.concatenate([validation.labels, train.labels])
         )

@@ -1,4 +1,7 @@
-"""MNIST's four files: where they are kept on this machine, and where they are fetched from."""
+"""The download of MNIST's four files into Keras's cache.
+
+The files come from mirrors, are checked against their SHA-256, and are kept gzip-compressed. Nothing is decoded here.
+"""
 
 import hashlib
 import os
@@ -14,27 +17,28 @@ import requests
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
 
-# SHA-256 of the content, not of the gzip stream, which differs from mirror to mirror.
+# SHA-256 of a file's content; the gzip stream around it differs from mirror to mirror
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+# bytes: the size of a file's content
 CONTENT_BYTES = {
     "train-images-idx3-ubyte": 47_040_016,
     "train-labels-idx1-ubyte": 60_008,
     "t10k-images-idx3-ubyte": 7_840_016,
     "t10k-labels-idx1-ubyte": 10_008,
 }
-COMPRESSED_BYTES = 11_594_722  # of all four together, as the mirrors serve them; for the progress bar
+COMPRESSED_BYTES = 11_594_722  # bytes: the end of the progress bar (the four files as the mirrors serve them)
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-FIRST_BYTE_SECONDS = 6  # two mirrors out of reach are given up after 12 seconds
-STALL_SECONDS = 10
-FILE_SECONDS = 300  # one file in all, so that an answer that drips without end is given up too
+FIRST_BYTE_SECONDS = 6  # seconds: the wait for a mirror's first byte (two mirrors out of reach take 12)
+STALL_SECONDS = 10  # seconds: the wait for a mirror's next bytes
+FILE_SECONDS = 300  # seconds: the wait for a whole file, so that an answer that drips without end is given up
 
 OnBytes = Callable[[int], None]
 
@@ -46,33 +50,33 @@ def keras_datasets_folder() -> Path:
 
 
 def is_mnist_content(name: str, content: bytes) -> bool:
-    """Tell whether the content of an IDX file is that of MNIST's file of that name."""
+    """Return whether content is that of MNIST's file `name`, a key of SHA256."""
     return hashlib.sha256(content).hexdigest() == SHA256[name]
 
 
 def fetch_mnist(folder: Path, *, mirrors: tuple[str, ...] = MIRRORS, on_bytes: OnBytes = lambda count: None) -> None:
-    """Bring those of MNIST's four gzip-compressed IDX files that are missing into a folder.
+    """Download those of MNIST's four gzip-compressed IDX files that a folder lacks.
 
-    Each is checked against its SHA-256 before it gets its name, so the folder never holds a bad one. `on_bytes` is
-    told of each piece that arrives. Raises MnistcnnError where no mirror has a file, or the folder cannot be written.
+    Each is checked against its SHA-256 before it gets its name, so the folder never holds a bad one. `on_bytes` gets
+    the size of each piece that arrives. Raises MnistcnnError if no mirror has a file or the folder cannot be written.
     """
     for name in SHA256:
         target = folder / f"{name}.gz"
         if not target.exists():
-            compressed = _from_any_mirror(f"{name}.gz", mirrors, on_bytes)
-            _keep(target, compressed)
+            _keep(target, _from_any_mirror(name, mirrors, on_bytes))
 
 
-def _from_any_mirror(file_name: str, mirrors: tuple[str, ...], on_bytes: OnBytes) -> bytes:
+def _from_any_mirror(name: str, mirrors: tuple[str, ...], on_bytes: OnBytes) -> bytes:
+    """Return the gzip-compressed bytes of one of MNIST's files from the first mirror that answers with them."""
     problems = []
     for mirror in mirrors:
         try:
-            compressed = b"".join(_pieces(mirror + file_name, CONTENT_BYTES[file_name.removesuffix(".gz")], on_bytes))
-            content = _gunzip(compressed, CONTENT_BYTES[file_name.removesuffix(".gz")])
+            compressed = b"".join(_pieces(f"{mirror}{name}.gz", CONTENT_BYTES[name], on_bytes))
+            content = _unpacked(compressed, CONTENT_BYTES[name])
         except (requests.RequestException, TimeoutError, EOFError, OSError, zlib.error) as error:
             problems.append(f"{mirror}: {type(error).__name__}")
             continue
-        if is_mnist_content(file_name.removesuffix(".gz"), content):
+        if is_mnist_content(name, content):
             return compressed
         problems.append(f"{mirror}: not MNIST's content")
     raise MnistcnnError(
@@ -82,9 +86,9 @@ def _from_any_mirror(file_name: str, mirrors: tuple[str, ...], on_bytes: OnBytes
 
 
 def _pieces(url: str, max_bytes: int, on_bytes: OnBytes) -> Iterator[bytes]:
-    """Yield the body of an answer as it arrives; TimeoutError where nothing comes for too long.
+    """Yield the body of an answer as it arrives. Raises TimeoutError if nothing comes for too long.
 
-    A daemon thread receives it, because looking up a host name knows no timeout of its own.
+    A daemon thread receives it, because the look-up of a host name has no timeout of its own.
     """
     arrived: queue.Queue[bytes | Exception | None] = queue.Queue()
 
@@ -118,8 +122,8 @@ def _pieces(url: str, max_bytes: int, on_bytes: OnBytes) -> Iterator[bytes]:
         yield piece
 
 
-def _gunzip(compressed: bytes, content_bytes: int) -> bytes:
-    """Unpack no more than one byte above what is expected, so that a bomb stays small."""
+def _unpacked(compressed: bytes, content_bytes: int) -> bytes:
+    """Return the content of a gzip stream, at most one byte above the expected size, so that a bomb stays small."""
     return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(compressed, content_bytes + 1)
 
 

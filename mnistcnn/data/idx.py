@@ -1,4 +1,4 @@
-"""The IDX file format that MNIST is distributed in.
+"""The IDX file format, in which MNIST is distributed: bytes or a file in, a uint8 array out, and back.
 
 A big-endian header (two zero bytes, the element type, the number of dimensions, the size of each), then the
 elements in C order. Specification: Yann LeCun, "The MNIST database of handwritten digits", "The IDX file format".
@@ -14,16 +14,17 @@ import numpy as np
 
 from mnistcnn.errors import MnistcnnError
 
-UNSIGNED_BYTE = 0x08
+UNSIGNED_BYTE = 0x08  # IDX's code of the element type uint8
+# NumPy's names of IDX's element types, by code
 ELEMENT_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
-MAX_CONTENT_BYTES = 2**29  # 684,784 images; MNIST's own 60,000 take 47 MB
+MAX_CONTENT_BYTES = 2**29  # bytes: the largest content that is read (684,784 images; MNIST's 60,000 take 47 MB)
 
 
 def decode_idx(content: bytes, *, source: str, dimensions: int) -> np.ndarray:
     """Decode the content of an IDX file of unsigned bytes into a read-only uint8 array.
 
-    ``dimensions`` is how many the array must have: 3 for images, 1 for labels. Raises MnistcnnError, naming
-    ``source``, where the content is not IDX, holds other elements or dimensions, or is cut short or too long.
+    `dimensions` is how many the array must have: 3 for images, 1 for labels. Raises MnistcnnError, naming `source`,
+    if the content is not IDX, holds other elements or dimensions, or is cut short or too long.
     """
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in ELEMENT_TYPES:
         raise MnistcnnError(
@@ -60,7 +61,7 @@ def encode_idx(array: np.ndarray) -> bytes:
 
 
 def _promised_bytes(header: bytes) -> int:
-    """Return the size that a header, whole or not, promises of the content, itself included."""
+    """Return the size in bytes of the content that a header promises, with the header; the header may be cut short."""
     sizes = header[4 : len(header) // 4 * 4]
     return len(header) + int(math.prod(struct.unpack(f">{len(sizes) // 4}I", sizes)))
 
@@ -68,7 +69,7 @@ def _promised_bytes(header: bytes) -> int:
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
     """Read an IDX file of unsigned bytes, gzip-compressed or not, into a read-only uint8 array.
 
-    Raises MnistcnnError as `decode_idx` does, and where the file cannot be read or unpacked.
+    Raises MnistcnnError as `decode_idx` does, and if the file cannot be read or unpacked.
     """
     try:
         with path.open("rb") as file:
@@ -76,7 +77,7 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
         with gzip.open(path) if compressed else path.open("rb") as file:
             promised = _promised_bytes(file.read(4 + 4 * dimensions))
             file.seek(0)
-            # One byte more shows that there is more, and a bomb unpacks no further.
+            # One byte more than promised shows that the file is too long, and a gzip bomb unpacks no further.
             content = file.read(min(promised, MAX_CONTENT_BYTES) + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise MnistcnnError(f"{path} is a damaged gzip file ({error}); fetch it again") from error

@@ -1,4 +1,7 @@
-"""Arrays out of a person's .npz file: plain numbers only, nothing ever unpickled, in bounded memory."""
+"""Arrays of whole numbers out of an .npz file that nobody vouches for.
+
+Nothing is unpickled, and memory is bounded: sizes and types are checked before anything is read.
+"""
 
 import math
 import warnings
@@ -12,19 +15,19 @@ from mnistcnn.data.idx import MAX_CONTENT_BYTES
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import TAIL_BYTES, UNREADABLE, directory_bytes
 
-_MAX_DIRECTORY_BYTES = 1 << 20  # zipfile builds an object for every entry, and asks nobody how many there are
+_MAX_DIRECTORY_BYTES = 1 << 20  # bytes: the largest zip directory that is parsed (zipfile builds an object an entry)
 _EXPECTED = "expected a zip of the arrays x_train, y_train, x_test and y_test, as Keras's mnist.npz is"
 
 
 def read_npz_array(path: Path, name: str) -> np.ndarray:
-    """Read one array of whole numbers from 0 to 255, of whatever integer type, as uint8.
+    """Read one array of whole numbers from 0 to 255, of any integer type, as uint8.
 
-    Its type and size are looked at before it is read: an array of objects is refused, not unpickled, and a promised
-    size allocates nothing above 512 MB. Raises MnistcnnError for whatever is not such an array in a zip file.
+    An array of objects is refused, not unpickled, and a promised size allocates at most 512 MB. Raises MnistcnnError if
+    the file is not an .npz file or does not hold such an array.
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of numpy's, about headers that it mends
+            warnings.simplefilter("ignore")  # NumPy warns of headers that it mends
             _check_directory(path, file)
             with zipfile.ZipFile(file) as archive:
                 array = _read_member(path, archive, name)
@@ -36,11 +39,11 @@ def read_npz_array(path: Path, name: str) -> np.ndarray:
 
 
 def _check_directory(path: Path, file: IO[bytes]) -> None:
-    """Refuse what is no plain zip, and a directory of entries that would take much memory to parse."""
+    """Raise MnistcnnError if a file is not a plain zip, or if its directory would take much memory to parse."""
     file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
     size = directory_bytes(file.read())
     if size is None:
-        raise MnistcnnError(f"{path} is no .npz file, or a damaged one: {_EXPECTED}")
+        raise MnistcnnError(f"{path} is not an .npz file, or is damaged: {_EXPECTED}")
     if size > _MAX_DIRECTORY_BYTES:
         raise MnistcnnError(f"{path} is a zip file with too many entries: {_EXPECTED}")
 
@@ -57,7 +60,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         if dtype.kind not in "ui":
             raise MnistcnnError(f"{path}: {name} holds {dtype} values; expected whole numbers from 0 to 255")
         if not all(type(side) is int and side >= 0 for side in shape):
-            raise ValueError("a side of its shape is no whole number")
+            raise ValueError("a side of its shape is not a whole number")
         if math.prod(shape) * dtype.itemsize > MAX_CONTENT_BYTES:
             raise MnistcnnError(f"{path}: {name} is too large: at most {MAX_CONTENT_BYTES:,} bytes are read")
         member.seek(0)
@@ -65,7 +68,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def _read_header(member: IO[bytes]) -> tuple[Any, np.dtype[Any]]:
-    """Return the shape and the type that an array's header promises. Raises ValueError for none that NumPy writes."""
+    """Return the shape and type that an array's header promises. Raises ValueError if NumPy writes no such header."""
     version = np.lib.format.read_magic(member)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:

@@ -17,17 +17,17 @@ from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
 from mnistcnn.pictures.mnist_style import render
 from mnistcnn.pictures.preparing import NoDigitFoundError, read_digits
 
-VALIDATION_IMAGES = 5_000  # MNIST's first 5,000 training images, as the tutorial's loader kept them
+VALIDATION_IMAGES = 5_000  # images: the most that are held out to validate (the first 5,000, as in the tutorial)
 DIGITS_FOLDER = Path(__file__).parent / "digits"
 DIGITS_TRAIN, DIGITS_VALIDATION = 1_257, 180  # of 1,797 in their own order; the last 360 are the test split
-FOLDER_SPLIT_SEED = 0
+FOLDER_SPLIT_SEED = 0  # seed: the order in which pictures in class folders are split
 
 
 def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count: None) -> Dataset:
     """Find a dataset: "mnist", "digits", or the path of a folder or an .npz file.
 
-    None is MNIST, and the bundled digits, with a notice, where MNIST is out of reach. `on_bytes` is told of each
-    piece of a download. Raises MnistcnnError where the source is missing or is none of these.
+    None is MNIST or, if MNIST is out of reach, the bundled digits with a notice. `on_bytes` gets the size of each
+    piece of a download. Raises MnistcnnError if the source is missing or is not a dataset.
     """
     if source == "digits":
         return bundled_digits()
@@ -42,7 +42,7 @@ def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count:
 
 
 def mnist(on_bytes: OnBytes = lambda count: None) -> Dataset:
-    """Return MNIST from Keras's cache, downloading it there where it is missing; its content is verified."""
+    """Return MNIST from Keras's cache, downloading it if it is missing. Its content is verified when it is read."""
     archive, folder = keras_datasets_folder() / "mnist.npz", keras_datasets_folder() / "mnist"
     if not archive.is_file():
         fetch_mnist(folder, on_bytes=on_bytes)
@@ -81,7 +81,7 @@ def bundled_digits(notice: str | None = None) -> Dataset:
 
 def from_path(path: Path) -> Dataset:
     """Return the dataset in a folder of IDX files, an .npz file with Keras's arrays, or a folder of class folders."""
-    name = Path(os.path.realpath(path)).name  # a path's own resolve raises where links lead to themselves
+    name = Path(os.path.realpath(path)).name  # Path.resolve raises if links form a loop
     if path.is_file():
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if not path.is_dir():
@@ -93,20 +93,20 @@ def from_path(path: Path) -> Dataset:
     if class_folders(path / "train") or class_folders(path / "test"):
         return _from_class_folders(name, path / "train", path / "test")
     raise MnistcnnError(
-        f"{path} is no dataset: expected IDX files (train-images-idx3-ubyte, …) or folders of pictures named 0 to 9"
+        f"{path} is not a dataset: expected IDX files (train-images-idx3-ubyte, …) or folders of pictures named 0 to 9"
     )
 
 
 def _with_validation(name: str, read: Callable[[str], Split]) -> Dataset:
-    """Split as the tutorial does: its loader kept the first 5,000 training images for validation."""
+    """Split as in the tutorial: the first 5,000 training images validate, or the first tenth of them if that is less."""
     training = cache(lambda: read("train"))
 
-    def kept() -> int:
+    def held_out() -> int:
         return min(VALIDATION_IMAGES, len(training()) // 10)
 
     readers: dict[str, Callable[[], Split]] = {
-        "train": lambda: training()[kept() :],
-        "validation": lambda: training()[: kept()],
+        "train": lambda: training()[held_out() :],
+        "validation": lambda: training()[: held_out()],
         "test": cache(lambda: read("t10k")),
     }
     return Dataset(name, readers)
@@ -126,12 +126,14 @@ def _read_pair(source: Path, kind: str) -> Split:
 
 
 def _idx_path(folder: Path, name: str) -> Path | None:
+    """Return the path of an IDX file, gzip-compressed or not, "-idx" spelled ".idx" or not; None if there is none."""
     candidates = (name, f"{name}.gz", name.replace("-idx", ".idx"), name.replace("-idx", ".idx") + ".gz")
     return next((folder / candidate for candidate in candidates if (folder / candidate).is_file()), None)
 
 
 def _checked(images: np.ndarray, labels: np.ndarray, source: str) -> Split:
-    if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.ndim != 1:
+    """Return images and labels as a split. Raises MnistcnnError, naming `source`, if they do not fit together."""
+    if images.ndim != 3 or images.shape[1:] != (SIZE, SIZE) or labels.ndim != 1:
         raise MnistcnnError(
             f"{source}: expected images (N, 28, 28) and labels (N,), got {images.shape} and {labels.shape}"
         )
@@ -146,7 +148,7 @@ def _checked(images: np.ndarray, labels: np.ndarray, source: str) -> Split:
 
 
 def _read_class_folders(folder: Path) -> Split:
-    """Read all pictures of a folder's class folders; one in which no digit is found comes as a black image."""
+    """Read all pictures in the folders 0 to 9 of a folder. One in which no digit is found becomes a black image."""
     found = labelled_pictures(folder)
     if not found:
         raise MnistcnnError(f"{folder} holds no pictures: expected some in its folders 0 to 9")
@@ -161,29 +163,20 @@ def _read_digit(picture: Picture) -> np.ndarray:
 
 
 def _from_class_folders(name: str, training: Path, testing: Path | None = None) -> Dataset:
-    """Hold out a seeded tenth for validation and, where there is no folder for testing, another for that.
+    """Hold out a seeded tenth of the pictures for validation and, without a folder for testing, another for testing.
 
-    Images in which no digit was found are not trained on.
+    Pictures in which no digit was found are not trained on.
     """
     everything = cache(lambda: _read_class_folders(training))
 
-    def train(first: int) -> Callable[[], Split]:
-        def read() -> Split:
-            images = tenths(first, 10)()
-            return images[images.has_ink]
+    def tenths(first: int, last: int) -> Split:
+        order = np.random.RandomState(FOLDER_SPLIT_SEED).permutation(len(everything()))
+        return everything()[order[first * len(order) // 10 : last * len(order) // 10]]
 
-        return cache(read)
-
-    def tenths(first: int, last: int) -> Callable[[], Split]:
-        def read() -> Split:
-            order = np.random.RandomState(FOLDER_SPLIT_SEED).permutation(len(everything()))
-            return everything()[order[first * len(order) // 10 : last * len(order) // 10]]
-
-        return cache(read)
-
-    readers: dict[str, Callable[[], Split]] = {"validation": tenths(0, 1)}
+    readers: dict[str, Callable[[], Split]] = {
+        "train": lambda: tenths(1 if testing else 2, 10).with_ink(),
+        "validation": lambda: tenths(0, 1),
+    }
     if testing:
-        readers |= {"train": train(1), "test": cache(lambda: _read_class_folders(testing))}
-        return Dataset(name, readers)
-    readers |= {"train": train(2), "test": tenths(1, 2), "all": everything}
-    return Dataset(name, readers, default_split="all")
+        return Dataset(name, readers | {"test": cache(lambda: _read_class_folders(testing))})
+    return Dataset(name, readers | {"test": lambda: tenths(1, 2), "all": everything}, default_split="all")

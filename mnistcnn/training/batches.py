@@ -1,4 +1,7 @@
-"""The order in which a run sees its images, as one tf.data pipeline that serves every backend."""
+"""The batches of a run, in their order, from one tf.data pipeline that serves every backend.
+
+A split goes in; batches of scaled, perhaps distorted, inputs and one-hot labels come out. It knows no network.
+"""
 
 from collections.abc import Iterator
 
@@ -12,23 +15,33 @@ from mnistcnn.model.network import model_inputs
 from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.augmentation import augment
 
-PREFETCHED_BATCHES = 16  # ready before they are asked for: 5 MB of them by default
-STEPS_PER_BLOCK = 100  # positions handed from Python to the pipeline at once
+PREFETCHED_BATCHES = 16  # batches: computed ahead of the step that needs them (5 MB with batches of 100)
+STEPS_PER_BLOCK = 100  # steps: their positions go from Python to the pipeline at once
 
 
 def epoch_permutation(size: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order (size,) in which an epoch takes the images: a function of its arguments alone.
+    """Return the order (size,) int64 in which an epoch takes the images: a function of its arguments alone.
 
-    RandomState's streams are frozen for good (NEP 19), so the order survives releases of NumPy as of Keras.
+    RandomState's streams are frozen for good (NEP 19), so the order survives new releases of NumPy and Keras.
     """
     return np.random.RandomState([seed, epoch]).permutation(size)
 
 
 def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iterator[np.ndarray]:
-    """Yield the positions of the images that each step trains on, some steps at a time: (steps, batch_size) int64.
+    """Yield the positions of the images that each step trains on.
 
     Step s, from 0, takes positions [s·B, (s+1)·B) of the epochs' permutations laid end to end. Every batch is full,
-    and any process or resumed run knows it without asking.
+    and any process or resumed run can compute it from these arguments alone.
+
+    Args:
+        size: The images of the split.
+        batch_size: The images of a step, B.
+        seed: The seed of the epochs' permutations.
+        steps: The steps in question, consecutive ones.
+
+    Yields:
+        Blocks (up to 100 steps, batch_size) int64 of positions below `size`.
+
     """
     epoch, order = -1, np.empty(0, np.int64)
     for first_step in range(steps.start, steps.stop, STEPS_PER_BLOCK):
@@ -45,11 +58,19 @@ def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iter
 
 
 def training_batches(split: Split, config: TrainConfig, start_step: int = 0, team: Team = ALONE) -> tf.data.Dataset:
-    """Return the batches of the steps from `start_step` to the run's last, or of each the rows of one process.
+    """Return a run's batches, from its first or a later step to its last.
 
-    Each is `(inputs (batch, 28, 28, 1) float32 in [0, 1], labels (batch, 10) float32 one-hot)`. Where the configuration
-    says so the inputs are distorted, and the labels of those that no longer show their digit even. The images stay
-    uint8 until they are in a batch: a quarter of the memory.
+    The images stay uint8 until they are in a batch: that takes a quarter of the memory.
+
+    Args:
+        split: The images to train on, with their labels.
+        config: The run. With `augmentation` inputs are distorted; one that no longer shows a digit gets even labels.
+        start_step: The steps that were taken before.
+        team: The processes that train together. Each gets its own rows of every batch.
+
+    Returns:
+        Pairs of inputs (rows, 28, 28, 1) float32 in [0, 1] and labels (rows, 10) float32, one-hot or even.
+
     """
     batch_size, rows = config.batch_size, team.rows(config.batch_size)
     with tf.device("CPU"):
@@ -67,7 +88,8 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
         return inputs, tf.one_hot(answers, CLASSES)
 
     options = tf.data.Options()
-    options.autotune.enabled = False  # its thread sleeps ever longer, and a run would wait at its end until it wakes
+    # Its tuning thread sleeps up to a minute, and the end of the run would wait for it.
+    options.autotune.enabled = False
     signature = tf.TensorSpec((None, rows.stop - rows.start), tf.int64)
     return (
         tf.data.Dataset.from_generator(blocks, output_signature=signature)

@@ -1,23 +1,26 @@
-"""What watches a run: the logger of probabilities and its metric, checkpointing, the graceful stop."""
+"""Keras callbacks that log a run's batches, save its checkpoints and end it.
+
+The batch being trained on comes from a metric, `LastBatch`; steps come from the optimizer, not from Keras's counts.
+"""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
 
 from mnistcnn.config import CLASSES
 from mnistcnn.errors import SharedError
-from mnistcnn.events import Listener, TrainingProgress, TrainingRecord
+from mnistcnn.events import Listener, TrainingProgress, TrainingRecord, tell
 from mnistcnn.inference.measures import loss_and_accuracy, softmax
 
 
 class LastBatch(keras.metrics.Metric):
     """Keeps the labels and logits of the batch just trained on, both (batch, 10) float32.
 
-    Keras hands predictions to metrics, not to callbacks, and a second forward pass would show another dropout. A
-    metric that assigns them inside the training step shows what the tutorial's LoggingTensorHook showed, on every
-    backend, at no second pass.
+    Keras hands predictions to metrics, not to callbacks, and a second forward pass would drop other units. A metric
+    that assigns them inside the training step shows what the tutorial's LoggingTensorHook showed, on every backend,
+    without a second pass.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -27,7 +30,7 @@ class LastBatch(keras.metrics.Metric):
         self.logits = self.add_variable(shape, initializer="zeros", name="logits")
 
     def update_state(self, y_true: object, y_pred: object, sample_weight: object = None) -> None:
-        """Keep one batch: labels, one-hot or even, and logits."""
+        """Keep one batch: its labels, one-hot or even, and its logits."""
         self.labels.assign(y_true)
         self.logits.assign(y_pred)
 
@@ -38,33 +41,35 @@ class LastBatch(keras.metrics.Metric):
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the labels (digits,) int64 and logits (digits, 10) float32 of the batch last trained on.
 
-        What shows no digit, and so has no label above the others, is left out.
+        Images with even labels, which show no digit, are left out.
         """
         labels, logits = (keras.ops.convert_to_numpy(variable.value) for variable in (self.labels, self.logits))
         shows_digit = labels.max(axis=1) == 1
         return labels[shows_digit].argmax(axis=1), logits[shows_digit]
 
 
+def steps_taken(model: keras.Model) -> int:
+    """Return the steps that a model's optimizer has taken, those before a resume among them."""
+    return int(keras.ops.convert_to_numpy(model.optimizer.iterations.value))
+
+
 class StepCallback(keras.callbacks.Callback):
     """A callback that counts steps from the optimizer.
 
-    Keras's own count is of executions, overshoots when the last is short, and starts anew in a resumed run.
+    Keras's own count is of executions, overshoots if the last one is short, and starts anew in a resumed run.
     """
 
     @property
     def step(self) -> int:
-        """The steps the optimizer has taken, those before a resume among them.
-
-        Asking for it brings every variable up to date on JAX, where only `self.model` does that.
-        """
-        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations.value))
+        """The steps taken so far. On JAX, reading `self.model` also brings every variable up to date."""
+        return steps_taken(self.model)
 
 
 class FiniteLoss(StepCallback):
-    """Ends a run whose loss became NaN or infinite, before the callbacks after it log or save anything of it.
+    """Ends a run whose loss became NaN or infinite, before the callbacks after it log or save anything.
 
-    It looks at the biases, which are few, after each execution: a loss that is not finite makes them so at once,
-    while ReLU and pooling can hide it from the logits. `require_finite` looks at all weights, before they are saved.
+    After each execution it looks at the biases, which are few: a loss that is not finite makes them NaN or infinite at
+    once, while ReLU and pooling can hide it from the logits. `Checkpointing` looks at all weights before it saves them.
     """
 
     def __init__(self) -> None:
@@ -72,54 +77,46 @@ class FiniteLoss(StepCallback):
         self._good_step = 0
 
     def on_train_begin(self, logs: object = None) -> None:
-        """Take what the run starts from as good."""
+        """Take the weights that the run starts from as good."""
         self._good_step = self.step
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Look at the biases."""
+        """Raise SharedError if a bias is NaN or infinite."""
         step = self.step
         biases = (variable for variable in self.model.trainable_variables if len(variable.shape) == 1)
-        if not all(np.isfinite(keras.ops.convert_to_numpy(bias.value)).all() for bias in biases):
-            raise _diverged(self._good_step, step)
+        _require_finite((keras.ops.convert_to_numpy(bias.value) for bias in biases), self._good_step, step)
         self._good_step = step
 
 
-def require_finite(model: keras.Model, good_step: int, step: int) -> None:
-    """Raise SharedError where a weight is NaN or infinite at `step`; at `good_step` none was."""
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise _diverged(good_step, step)
-
-
-def _diverged(good_step: int, step: int) -> SharedError:
-    return SharedError(
-        f"the loss became NaN or infinite within steps {good_step + 1:,} to {step:,}; what was saved before stands: "
-        "start anew with --force and a lower --learning-rate"
-    )
+def _require_finite(weights: Iterable[np.ndarray], good_step: int, step: int) -> None:
+    """Raise SharedError if weights are NaN or infinite at `step`; at `good_step` they were finite."""
+    if not all(np.isfinite(array).all() for array in weights):
+        raise SharedError(
+            f"the loss became NaN or infinite within steps {good_step + 1:,} to {step:,}; what was saved before "
+            "stands: start anew with --force and a lower --learning-rate"
+        )
 
 
 class ProbabilityLogger(StepCallback):
-    """Tells listeners of the batch being trained on every `every` steps (0: never), and of each execution's end."""
+    """Tells listeners of each execution's end, and every `every` steps (0: never) of the batch being trained on."""
 
     def __init__(self, metric: LastBatch, every: int, listeners: Sequence[Listener]) -> None:
         super().__init__()
         self._metric = metric
         self._every = every
         self._listeners = listeners
-        self._since = (0, 0.0)  # step and time of the record before
+        self._since = (0, 0.0)  # step, seconds: of the last record, or of the run's start
 
     def on_train_begin(self, logs: object = None) -> None:
         """Start the clock."""
         self._since = (self.step, time.perf_counter())
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Report progress, and a record where one is due."""
+        """Report progress, and a record if one is due."""
         step = self.step
-        for listener in self._listeners:
-            listener(TrainingProgress(step=step))
+        tell(self._listeners, TrainingProgress(step=step))
         if self._every and step % self._every == 0:
-            record = self._record(step)
-            for listener in self._listeners:
-                listener(record)
+            tell(self._listeners, self._record(step))
 
     def _record(self, step: int) -> TrainingRecord:
         step_before, time_before = self._since
@@ -137,10 +134,10 @@ class ProbabilityLogger(StepCallback):
 
 
 class Checkpointing(StepCallback):
-    """Calls `save` with the model and its step every `every` steps (0: only then), and when training ends.
+    """Calls `save` with the model and its step every `every` steps (0: never), and when training ends.
 
-    Raises SharedError instead where a weight is not finite: the checkpoints before stand.
-    It saves at the end of the only epoch, not of training: by then weight averaging has overwritten the weights.
+    Raises SharedError in place of saving weights that are NaN or infinite: the checkpoints before stand. It saves at
+    the end of the only epoch, not of training: by then weight averaging has overwritten the weights.
     """
 
     def __init__(self, every: int, save: Callable[[keras.Model, int], None]) -> None:
@@ -150,34 +147,34 @@ class Checkpointing(StepCallback):
         self._saved_step = -1
 
     def on_train_begin(self, logs: object = None) -> None:
-        """Take what the run starts from as saved."""
+        """Take the weights that the run starts from as saved."""
         self._saved_step = self.step
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Save where the interval says so."""
+        """Save if a checkpoint is due."""
         step = self.step
         if self._every and step % self._every == 0:
-            self._write(step)
+            self._save_once(step)
 
     def on_epoch_end(self, epoch: int, logs: object = None) -> None:
-        """Save the last step, reached or stopped at, unless it is saved already."""
-        self._write(self.step)
+        """Save the last step, whether the run's last or the one it was stopped at."""
+        self._save_once(self.step)
 
-    def _write(self, step: int) -> None:
+    def _save_once(self, step: int) -> None:
         if step != self._saved_step:
-            require_finite(self.model, self._saved_step, step)
+            _require_finite(self.model.get_weights(), self._saved_step, step)
             self._save(self.model, step)
             self._saved_step = step
 
 
 class GracefulStop(keras.callbacks.Callback):
-    """Ends training after the execution under way once `should_stop` says so."""
+    """Ends training after the current execution once `should_stop` returns True."""
 
     def __init__(self, should_stop: Callable[[], bool]) -> None:
         super().__init__()
         self.should_stop = should_stop
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Ask Keras to stop where a stop was asked for."""
+        """Make the current execution the last one if a stop was asked for."""
         if self.should_stop():
             self.model.stop_training = True

@@ -1,4 +1,7 @@
-"""The state of a run on disk: what it takes to go on as if it had never stopped."""
+"""Checkpoint files: all that a run needs to go on, bit for bit, as NumPy .npz files without pickles.
+
+A `Checkpoint` or a Keras model goes in and comes out. What the arrays mean to a run is decided in `resuming`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -14,18 +17,17 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import UNREADABLE, written_whole
 from mnistcnn.runtime.outputs import checkpoint_files, checkpoint_path
 
-KEPT = 2  # so that a torn disk still leaves one
-MEMORY = "memory."  # before the names of what is remembered
-VARIABLE_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables")
+KEPT = 2  # checkpoints: how many of the newest stay in a folder, so that one is left if the other is damaged
+MEMORY = "memory."  # prefix: marks the arrays of `Checkpoint.memory` in a file
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """A run after `step` steps.
 
-    `variables` are the arrays of the model and its optimizer, dropout's random state among them, by name.
-    `determinants` is what must be the same for the run to go on; `exactness` what must be for it to stay bit-exact.
-    `memory` is what those who watch the run remember of it, such as the weights that were best.
+    `determinants` are the settings that must be the same for the run to go on, `exactness` those that must be the same
+    for it to stay bit-exact. `variables` are the arrays of the model and its optimizer, dropout's random state among
+    them, by name. `memory` is the state of the run's `Resumable` parts, such as the best weights so far.
     """
 
     step: int
@@ -36,7 +38,7 @@ class Checkpoint:
 
 
 def model_variables(model: keras.Model) -> dict[str, np.ndarray]:
-    """Copy the variables of a compiled model and its built optimizer, by name."""
+    """Return copies of the variables of a model and its built optimizer, by name."""
     return {
         name: np.asarray(keras.ops.convert_to_numpy(variable.value))
         for name, variable in _named_variables(model).items()
@@ -44,7 +46,7 @@ def model_variables(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def restore_variables(model: keras.Model, variables: Mapping[str, np.ndarray]) -> None:
-    """Assign what `model_variables` copied. Raises MnistcnnError where names or shapes are not this model's."""
+    """Assign what `model_variables` returned. Raises MnistcnnError if names or shapes are not this model's."""
     named = _named_variables(model)
     shapes = {name: tuple(variable.shape) for name, variable in named.items()}
     if shapes != {name: array.shape for name, array in variables.items()}:
@@ -54,18 +56,18 @@ def restore_variables(model: keras.Model, variables: Mapping[str, np.ndarray]) -
 
 
 def _named_variables(model: keras.Model) -> dict[str, Any]:
-    groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
-    return {
-        f"{group}.{index}": variable
-        for group, variables in zip(VARIABLE_GROUPS, groups, strict=True)
-        for index, variable in enumerate(variables)
+    groups = {
+        "trainable_variables": model.trainable_variables,
+        "non_trainable_variables": model.non_trainable_variables,
+        "optimizer_variables": model.optimizer.variables,
     }
+    return {f"{group}.{i}": variable for group, variables in groups.items() for i, variable in enumerate(variables)}
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint into a folder, made if it is missing, whole or not at all; remove all but the last two.
+    """Write a checkpoint into a folder, whole or not at all, and remove all but the folder's newest two.
 
-    Raises MnistcnnError if the folder or the file cannot be written.
+    A missing folder is made. Raises MnistcnnError if the folder or the file cannot be written.
     """
     try:
         folder.mkdir(exist_ok=True)
@@ -73,7 +75,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
     with written_whole(checkpoint_path(folder, checkpoint.step)) as file:
         encode_checkpoint(checkpoint, file)
-    with suppress(OSError):  # one more than needed does no harm
+    with suppress(OSError):  # a checkpoint more than needed does no harm
         for path in checkpoint_files(folder)[:-KEPT]:
             path.unlink(missing_ok=True)
 
@@ -94,7 +96,7 @@ def encode_checkpoint(checkpoint: Checkpoint, file: BinaryIO) -> None:
 
 
 def decode_checkpoint(file: BinaryIO) -> Checkpoint:
-    """Read a checkpoint from an open file; for one that is damaged raise what NumPy, zip or JSON make of it."""
+    """Read a checkpoint from an open file. Raises one of `files.UNREADABLE` if it is damaged."""
     arrays = dict(np.load(file, allow_pickle=False))
     header = json.loads(arrays.pop("header").tobytes())
     remembered = [name for name in arrays if name.startswith(MEMORY)]
@@ -103,7 +105,7 @@ def decode_checkpoint(file: BinaryIO) -> Checkpoint:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of an earlier run. Raises MnistcnnError where they cannot be."""
+    """Remove a folder's checkpoints. Raises MnistcnnError if one cannot be removed."""
     for path in checkpoint_files(folder):
         try:
             path.unlink(missing_ok=True)
@@ -112,9 +114,9 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Read the newest checkpoint that is whole; None where there is none at all.
+    """Read a folder's newest checkpoint that is whole, or None if the folder has no checkpoints.
 
-    Each array is checked against its CRC-32. Raises MnistcnnError where there are checkpoints, all damaged.
+    Each array is checked against its CRC-32. Raises MnistcnnError if every checkpoint is damaged.
     """
     files = checkpoint_files(folder)
     for path in reversed(files):

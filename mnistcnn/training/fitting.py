@@ -1,4 +1,7 @@
-"""The network as training starts from it, its optimizer, and Keras's `fit` as it serves a run best."""
+"""The network before its first step, its optimizer, and the call of Keras's `fit` that trains it.
+
+A configuration, batches and callbacks go in; the weights change in place. It knows no dataset and no file.
+"""
 
 import math
 import time
@@ -9,18 +12,18 @@ import keras
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.model.network import build_model, initial_weights, logits_model
-from mnistcnn.training.callbacks import LastBatch
+from mnistcnn.training.callbacks import LastBatch, steps_taken
 from mnistcnn.training.kernels import Dense, FusedAdam, FusedSGD
 
-MAX_STEPS_PER_EXECUTION = 50  # a stop waits for no more than these
+MAX_STEPS_PER_EXECUTION = 50  # steps: the most that a graceful stop waits for
 
 
 def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     """Return the optimizer that a configuration names, with its schedule.
 
     With `warmup` the rate rises from 0 in a line, then falls to 0 as half a cosine (Loshchilov and Hutter, "SGDR:
-    Stochastic Gradient Descent with Warm Restarts", 2017). `weight_decay` is apart from the gradient (the same,
-    "Decoupled Weight Decay Regularization", 2019).
+    Stochastic Gradient Descent with Warm Restarts", 2017). `weight_decay` is decoupled from the gradient (Loshchilov
+    and Hutter, "Decoupled Weight Decay Regularization", 2019).
     """
     if keras.backend.backend() == "tensorflow":
         optimizers = {"sgd": FusedSGD, "adam": FusedAdam}
@@ -38,7 +41,7 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 
 
 def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
-    """Return how many steps run between two looks from outside, at most 50.
+    """Return the steps of one execution, after which Keras calls the callbacks: from 1 to 50.
 
     Executions never cross a step that is logged, checkpointed or validated, wherever the run starts.
     """
@@ -48,7 +51,10 @@ def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
 
 
 def initial_model(config: TrainConfig, precision: str) -> keras.Model:
-    """Build the network down to its logits, with its first weights and an optimizer, as step 0 finds it."""
+    """Build the network from its inputs to its logits, with its initial weights and an optimizer at step 0.
+
+    `precision` is what the layers compute in, "float32" or "bfloat16"; the weights are float32.
+    """
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     dense = Dense if keras.backend.backend() == "tensorflow" and precision == "float32" else keras.layers.Dense
     model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype, dense=dense))
@@ -62,19 +68,31 @@ def fit(
     model: keras.Model,
     config: TrainConfig,
     batches: Iterable[Any],
-    start_step: int,
     metric: LastBatch,
     callbacks: list[keras.callbacks.Callback],
 ) -> float:
-    """Train from `start_step` on and return the seconds that took."""
+    """Train a model on batches, from the step its optimizer is at.
+
+    Args:
+        model: The model of `initial_model`, perhaps with the variables of a checkpoint. Its variables change.
+        config: The run.
+        batches: The batches of `training_batches`, one for each step.
+        metric: The metric that keeps the batch being trained on.
+        callbacks: Keras's callbacks. Their order is the order of their calls.
+
+    Returns:
+        The seconds that compiling and training took.
+
+    """
     backend = keras.backend.backend()
     began = time.perf_counter()
     model.compile(
         optimizer=model.optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
         metrics=[metric],
-        # Keras runs one step an execution on PyTorch; XLA more than halves the rate of TensorFlow on a CPU.
-        steps_per_execution=1 if backend == "torch" else steps_per_execution(config, start_step),
+        # On PyTorch, Keras allows only one step an execution.
+        steps_per_execution=1 if backend == "torch" else steps_per_execution(config, steps_taken(model)),
+        # On TensorFlow, XLA more than halves the rate on a CPU.
         jit_compile=backend == "jax",
     )
     model.fit(batches, callbacks=callbacks, shuffle=False, verbose=0)

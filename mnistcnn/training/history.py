@@ -1,4 +1,7 @@
-"""The course of a run, kept for those who look at it afterwards."""
+"""The losses and accuracies of a run, step by step, from its first start on.
+
+Events of training go in; a `TrainingHistory` of plain values comes out, across resumes.
+"""
 
 from collections.abc import Mapping
 
@@ -9,7 +12,7 @@ from mnistcnn.results import HistoryPoint, TrainingHistory, TrainingValidation
 
 
 class HistoryKeeper:
-    """A listener that keeps the losses and accuracies of a run, and hands them on from checkpoint to resumed run."""
+    """A listener that keeps the losses and accuracies of a run; checkpoints carry them to a resumed run."""
 
     def __init__(self) -> None:
         self._records: list[HistoryPoint] = []
@@ -24,11 +27,11 @@ class HistoryKeeper:
 
     @property
     def history(self) -> TrainingHistory:
-        """The course of the run so far."""
+        """The records and validations so far."""
         return TrainingHistory(records=tuple(self._records), validations=tuple(self._validations))
 
     def memory(self) -> dict[str, np.ndarray]:
-        """Return what a checkpoint is to hold: rows of step, loss, accuracy, and whether a validation was the best."""
+        """Return rows of step, loss and accuracy; those of validations end with whether it was the best so far."""
         records = [(point.step, point.loss, point.accuracy) for point in self._records]
         validations = [(point.step, point.loss, point.accuracy, point.is_best) for point in self._validations]
         return {
@@ -37,7 +40,7 @@ class HistoryKeeper:
         }
 
     def restore(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Take up what a checkpoint holds."""
+        """Replace the history by that of a checkpoint."""
         self._records = [
             HistoryPoint(step=int(step), loss=loss, accuracy=accuracy)
             for step, loss, accuracy in memory["records"].tolist()

@@ -1,4 +1,9 @@
-"""Classes that replace Keras's own where a backend computes the same faster."""
+"""Optimizers and a layer that compute what Keras's own compute, faster, on TensorFlow.
+
+FusedAdam is the only code here that uses private attributes of Keras: no public one leads from a variable to its two
+moments. `fast` takes 1.13 times as many steps a second with it, `best` 1.07 times (tests/benchmarks/README.md, "What
+was tried for speed"). tests/training/test_kernels.py names the attributes, and fails if a new Keras renames them.
+"""
 
 from typing import Any
 
@@ -6,13 +11,14 @@ import keras
 
 
 class FusedSGD(keras.optimizers.SGD):
-    """Keras's SGD, without momentum, with one kernel of TensorFlow for the update of a variable, in place of two.
+    """Keras's SGD without momentum, whose update of a variable is one kernel of TensorFlow in place of two.
 
-    The product of rate and gradient, as large as the weights, is never written. The rule is the same.
+    The product of rate and gradient, as large as the weights, is never written. The update rule is the same. Training
+    takes 1.02 times as many steps a second in bfloat16, 1.015 times in float32.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Move a `tf.Variable` of float32 against the gradient of its shape, by the rate, a scalar.
+        """Subtract rate × gradient from a `tf.Variable` of float32.
 
         Raises AttributeError on another backend than TensorFlow.
         """
@@ -23,14 +29,14 @@ class FusedSGD(keras.optimizers.SGD):
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam with one kernel of TensorFlow for the update of a variable, in place of a dozen.
+    """Keras's Adam, whose update of a variable is one kernel of TensorFlow in place of a dozen.
 
-    Each of a dozen reads and writes all weights, and that is a tenth of a training step. The rule is the same
+    Each of the dozen reads and writes all weights, which takes a tenth of a training step. The update rule is the same
     (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, section 2, last paragraph).
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Move a `tf.Variable` of float32 and its two moments, from the gradient of its shape and the rate, a scalar.
+        """Update a `tf.Variable` of float32 and its two moments.
 
         Raises AttributeError on another backend than TensorFlow.
         """
@@ -53,10 +59,11 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 class Dense(keras.layers.Dense):
-    """Keras's Dense, with bias and activation, whose inputs (batch, n) get their gradient as TensorFlow is fast at it.
+    """Keras's Dense, with bias and activation, with a faster gradient of its inputs (batch, n) in float32.
 
-    Of the gradients g (batch, m) of its outputs it is g Wᵀ; as (W gᵀ)ᵀ, the same but for rounding, no kernel has to
-    walk the largest matrix of a step against its rows.
+    From the gradient g (batch, m) of its outputs it computes (W gᵀ)ᵀ in place of g Wᵀ, equal up to rounding, so that
+    no kernel reads the largest matrix of a step across its rows. Training takes 1.07 times as many steps a second in
+    float32; in bfloat16 it gains nothing.
     """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

@@ -1,4 +1,7 @@
-"""What of a run goes to its checkpoints and comes back: the model, and what those who watch it remember."""
+"""Saves a run's model and its watchers' state to checkpoints, and resumes from them.
+
+It decides whether a checkpoint belongs to this run; how a checkpoint looks on disk is `checkpoint_file`'s business.
+"""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -23,26 +26,32 @@ from mnistcnn.training.checkpoint_file import (
 )
 
 
-class Remembering(Protocol):
-    """Who watches a run and remembers something of it."""
+class Resumable(Protocol):
+    """A part of a run, beside the model, whose state checkpoints carry to the resumed run: its history, its best."""
 
     def memory(self) -> dict[str, np.ndarray]:
-        """Return what a checkpoint is to hold."""
+        """Return the state as arrays. Their names are unique among the parts of a run."""
 
     def restore(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Take up what a checkpoint holds."""
+        """Take the state from a checkpoint, which holds the arrays of all parts."""
 
 
 class RunState:
-    """The state of one run: read from its checkpoints where it goes on, and written to them; without outputs neither.
+    """The state of one run, written to its checkpoints and, if the run resumes, read from them.
 
-    `determinants` is what must be the same for a run to go on, `exactness` what must be for it to stay bit-exact.
+    Args:
+        outputs: The run's files; None neither reads nor writes any.
+        watchers: The parts of the run that have state of their own.
+        determinants: The settings that must be the same for a run to go on, plain values by name.
+        exactness: The settings that must be the same for a resumed run to stay bit-exact, plain values by name.
+        team: The processes that train together. Only the first has `outputs`.
+
     """
 
     def __init__(
         self,
         outputs: Outputs | None,
-        watchers: Sequence[Remembering],
+        watchers: Sequence[Resumable],
         *,
         determinants: Mapping[str, Any],
         exactness: Mapping[str, Any],
@@ -55,16 +64,13 @@ class RunState:
         self._team = team
 
     def begin(self, model: keras.Model, config: TrainConfig) -> tuple[int, tuple[str, ...]]:
-        """Bring a model to where its run goes on; return that step and what a person ought to know.
+        """Bring a model to the step at which its run starts or goes on.
 
-        A run that starts at step 0 removes what an earlier one left, and has a checkpoint of that step at once: from
-        then on there is something to resume, whatever happens. Raises MnistcnnError for a checkpoint of another run.
+        A run that starts at step 0 removes an earlier run's checkpoints and writes its own of step 0: from then on
+        there is something to resume, whatever happens. Returns the step, and notes for a person to read. Raises
+        MnistcnnError if the checkpoint is of another run or damaged, or if a file cannot be read or written.
         """
-        resume = self._outputs is not None and self._outputs.resume
-        checkpoint = read_latest_checkpoint(self._outputs.checkpoints) if self._outputs and resume else None
-        if checkpoint is not None:
-            self._require_same_run(checkpoint, config)
-        checkpoint = self._of_first(checkpoint)
+        checkpoint = self._of_first(self._own_checkpoint(config))
         if checkpoint is not None:
             restore_variables(model, checkpoint.variables)
             for watcher in self._watchers:
@@ -74,12 +80,12 @@ class RunState:
             self.save(model, 0)
         if checkpoint is not None:
             return checkpoint.step, self._notes(checkpoint)
-        if self._outputs is not None and resume:
+        if self._outputs is not None and self._outputs.resume:
             return 0, (f"nothing to resume in {self._outputs.checkpoints}: starting at step 0",)
         return 0, ()
 
     def save(self, model: keras.Model, step: int) -> None:
-        """Write a checkpoint of the model after `step` steps."""
+        """Write a checkpoint of the model after `step` steps, if the run has outputs."""
         if self._outputs is None:
             return
         memory: dict[str, np.ndarray] = {}
@@ -94,18 +100,14 @@ class RunState:
         )
         write_checkpoint(self._outputs.checkpoints, checkpoint)
 
-    def _of_first(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
-        """Return the checkpoint of the first process, the only one that needs to reach the files."""
-        if self._team.count == 1:
-            return checkpoint
-        file = BytesIO()
-        if checkpoint is not None:
-            encode_checkpoint(checkpoint, file)
-        data = self._team.bytes_of_first(file.getvalue())
-        return decode_checkpoint(BytesIO(data)) if data else None
-
-    def _require_same_run(self, checkpoint: Checkpoint, config: TrainConfig) -> None:
-        folder = self._outputs.checkpoints if self._outputs else None
+    def _own_checkpoint(self, config: TrainConfig) -> Checkpoint | None:
+        """Return the checkpoint that this process is to resume from, if any, after checking that it fits the run."""
+        if self._outputs is None or not self._outputs.resume:
+            return None
+        folder = self._outputs.checkpoints
+        checkpoint = read_latest_checkpoint(folder)
+        if checkpoint is None:
+            return None
         if differences := _differences(checkpoint.determinants, self._determinants):
             raise MnistcnnError(
                 f"{folder} is of another run: {'; '.join(differences)}. "
@@ -116,6 +118,17 @@ class RunState:
                 f"{folder} is at step {checkpoint.step:,} already: resume with --steps of that or more, "
                 f"not {config.steps:,}"
             )
+        return checkpoint
+
+    def _of_first(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """Return the first process's checkpoint in every process: only the first needs to reach the files."""
+        if self._team.count == 1:
+            return checkpoint
+        file = BytesIO()
+        if checkpoint is not None:
+            encode_checkpoint(checkpoint, file)
+        data = self._team.bytes_of_first(file.getvalue())
+        return decode_checkpoint(BytesIO(data)) if data else None
 
     def _notes(self, checkpoint: Checkpoint) -> tuple[str, ...]:
         if changed := _differences(checkpoint.exactness, self._exactness):

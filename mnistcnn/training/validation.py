@@ -1,4 +1,7 @@
-"""The validation split while training: how well it is read, which weights read it best, when that is enough."""
+"""Validation while training: how well the network reads the validation split, and which weights read it best.
+
+A Keras callback that also ends the run once its patience is used up. What a validation measures is `evaluate`'s.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +11,7 @@ import numpy as np
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.dataset import Dataset
-from mnistcnn.events import Listener
+from mnistcnn.events import Listener, tell
 from mnistcnn.inference.evaluation import split_logits
 from mnistcnn.inference.measures import loss_and_accuracy
 from mnistcnn.model.network import build_model, logits_model
@@ -19,7 +22,7 @@ from mnistcnn.training.callbacks import StepCallback
 
 @dataclass(frozen=True)
 class Best:
-    """The best validation so far: its step, its loss, and how many there were since."""
+    """The validation with the lowest loss so far, and how many validations there were since."""
 
     step: int
     loss: float
@@ -27,10 +30,17 @@ class Best:
 
 
 class Validation(StepCallback):
-    """Validates every `validate_every` steps (0: never) on the whole split, in float32, as the saved model computes.
+    """Validates on the whole split every `validate_every` steps (0: never), in float32, as the saved model computes.
 
-    With `patience` it keeps the weights of the lowest validation loss, and ends training once that many validations
-    have brought no lower one. Raises as `Dataset.split` does.
+    With `patience` it keeps the weights of the lowest validation loss, and ends training once that many validations in
+    a row have brought no lower loss.
+
+    Args:
+        config: The run, with its `validate_every` and `patience`.
+        dataset: The source of the validation split. Raises as `Dataset.split` does.
+        listeners: Each is told of every validation.
+        team: The processes that train together. The first measures, and all go by its figures.
+
     """
 
     def __init__(
@@ -49,18 +59,18 @@ class Validation(StepCallback):
 
     @property
     def is_out_of_patience(self) -> bool:
-        """Whether the network has not got better for long enough."""
+        """Whether `patience` validations in a row have brought no lower loss."""
         return self.best is not None and self.best.since >= self._patience > 0
 
     def memory(self) -> dict[str, np.ndarray]:
-        """Return what a checkpoint is to hold: the best validation and its weights."""
+        """Return the best validation and its weights, if there is patience."""
         if self.best is None or not self._patience:
             return {}
         weights = {f"best_weights.{index}": array for index, array in enumerate(self.best_weights)}
         return {"best": np.array(astuple(self.best), np.float64), **weights}
 
     def restore(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Take up what a checkpoint holds."""
+        """Take the best validation and its weights from a checkpoint, if it has any."""
         if self._patience and "best" in memory:
             step, loss, since = memory["best"].tolist()
             self.best = Best(int(step), loss, int(since))
@@ -69,7 +79,7 @@ class Validation(StepCallback):
             ]
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Validate where the interval says so."""
+        """Validate if it is due, and end training if the patience is used up."""
         step = self.step
         if self._every and step % self._every == 0:
             self._validate(step)
@@ -89,6 +99,4 @@ class Validation(StepCallback):
             self.best_weights = weights if self._patience else []
         elif self.best is not None:
             self.best = replace(self.best, since=self.best.since + 1)
-        event = TrainingValidation(step=step, loss=loss, accuracy=accuracy, is_best=is_best)
-        for listener in self._listeners:
-            listener(event)
+        tell(self._listeners, TrainingValidation(step=step, loss=loss, accuracy=accuracy, is_best=is_best))

@@ -312,7 +312,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["predict", "x.png"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`"),
         (["evaluate", "-m", "text.keras"], 1, "text.keras is a text file, not a model; name a .keras file"),
         (["evaluate", "--data", "nowhere"], 1, "--data nowhere: no such file or folder; give mnist, digits, or a path"),
-        (["evaluate", "--data", "empty"], 1, "empty is no dataset: expected IDX files"),
+        (["evaluate", "--data", "empty"], 1, "empty is not a dataset: expected IDX files"),
         (["train", "-m", "nowhere/m.keras"], 1, "the folder nowhere does not exist: make it, or name another place"),
         (["train", "-m", "folder.keras"], 1, "folder.keras is a folder: name a file in it, such as folder.keras/mnist"),
         (["train", "-m", "model.h5"], 2, "--model must name a .keras file; received 'model.h5'"),

@@ -33,7 +33,6 @@ def main(folder: Path) -> None:
         model, seconds = initial_model(config, "float32"), []
         with tempfile.TemporaryDirectory(dir=folder) as place:
             outputs = Outputs(model=Path(place) / "m.keras")
-            outputs.checkpoints.mkdir()
             state = RunState(outputs, [], determinants={}, exactness={})
             for trial in range(TRIALS):
                 began = time.perf_counter()

@@ -216,7 +216,9 @@ def test_an_npz_file_of_unknown_length_is_refused(tmp_path: Path) -> None:
 
 def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     """An empty folder and a missing path say what is expected."""
-    with pytest.raises(MnistcnnError, match="is no dataset: expected IDX files .* or folders of pictures named 0 to 9"):
+    with pytest.raises(
+        MnistcnnError, match="is not a dataset: expected IDX files .* or folders of pictures named 0 to 9"
+    ):
         load_dataset(str(tmp_path))
     with pytest.raises(MnistcnnError, match="no such file or folder; give mnist, digits, or a path that exists"):
         load_dataset(str(tmp_path / "nowhere"))

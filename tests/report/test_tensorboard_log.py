@@ -92,7 +92,6 @@ def test_images_are_the_worst_mistakes(run: tuple[Path, Events, TrainingResult])
 def test_a_resumed_run_drops_what_was_written_past_its_checkpoint(tmp_path: Path) -> None:
     """Killed after step 15 with a checkpoint of step 10, it shows each step once."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     folder, config = tmp_path / "boards", short_config(20)
 
     def killed(event: object) -> None:

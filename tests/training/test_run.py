@@ -74,7 +74,6 @@ digits, records = load_dataset("digits"), []
 def config(steps):
     return TrainConfig(steps=steps, batch_size=10, precision="float32", learning_rate=0.01, seed=5)
 
-Path("m.keras.checkpoint").mkdir()
 train(config(49), digits, outputs=Outputs(model=Path("m.keras")))
 train(config(50), digits, listeners=[lambda event: records.append(event)])
 [record] = [record for record in records if isinstance(record, TrainingRecord)]
@@ -173,7 +172,6 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
     expected = train(config, DIGITS, listeners=[straight])
 
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     before, after = Events(), Events()
     stopped = train(config, DIGITS, outputs=outputs, listeners=[before], should_stop=lambda: len(before.records) == 4)
     assert (stopped.model, stopped.step) == (None, 20)
@@ -195,7 +193,6 @@ def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Pat
     config = replace(RECIPES[recipe], steps=20, batch_size=20, log_every=5, checkpoint_every=10)
     expected = train(config, DIGITS)
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     events = Events()
     train(config, DIGITS, outputs=outputs, listeners=[events], should_stop=lambda: len(events.records) == 2)
     assert weights_hash(train(config, DIGITS, outputs=outputs)) == weights_hash(expected)
@@ -205,7 +202,6 @@ def test_a_schedule_depends_on_its_length(tmp_path: Path) -> None:
     """A run of a recipe with a schedule is not extended."""
     config = replace(RECIPES["fast"], steps=10, batch_size=20, log_every=5, checkpoint_every=10)
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     train(config, DIGITS, outputs=outputs)
     with pytest.raises(MnistcnnError, match="is of another run: steps was 10 and is now 20"):
         train(replace(config, steps=20), DIGITS, outputs=outputs)
@@ -214,8 +210,10 @@ def test_a_schedule_depends_on_its_length(tmp_path: Path) -> None:
 def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     """The schedule's corner points are those of the paper's formula."""
     config = replace(RECIPES["fast"], steps=100, warmup=0.2, learning_rate=0.004)
-    schedule = make_optimizer(config)._learning_rate
-    rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
+    optimizer, rates = make_optimizer(config), []
+    for step in (0, 10, 20, 60, 100):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
     assert rates == pytest.approx([0, 0.002, 0.004, 0.002, 0], abs=1e-8)
 
 
@@ -278,7 +276,6 @@ def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
     """`--resume` with more steps ends where a longer run would have ended, and begins with the first one's history."""
     outputs, events = Outputs(model=tmp_path / "m.keras", resume=True), Events()
-    outputs.checkpoints.mkdir()
     first = train(short_config(13), DIGITS, outputs=outputs)
     extended = train(short_config(20), DIGITS, outputs=outputs, listeners=[events])
     assert isinstance(events[0], TrainingStarted)
@@ -290,7 +287,6 @@ def test_a_finished_run_is_extended(tmp_path: Path) -> None:
 def test_resuming_a_finished_run_trains_no_step(tmp_path: Path) -> None:
     """It measures and saves the model again, and has no last loss."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     first = train(short_config(10), DIGITS, outputs=outputs)
     again = train(short_config(10), DIGITS, outputs=outputs)
     assert (again.loss, again.step) == (None, 10)
@@ -300,7 +296,6 @@ def test_resuming_a_finished_run_trains_no_step(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     """The differences are named, and the ways out."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     train(short_config(10), DIGITS, outputs=outputs)
     with pytest.raises(MnistcnnError) as raised:
         train(short_config(20, learning_rate=0.5, dropout=0.1), DIGITS, outputs=outputs)
@@ -316,7 +311,6 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     """The run starts at step 0, with a note."""
     events = Events()
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     train(short_config(5), DIGITS, outputs=outputs, listeners=[events])
     assert isinstance(events[0], TrainingStarted)
     assert events[0].notes == (f"nothing to resume in {outputs.checkpoints}: starting at step 0",)
@@ -325,7 +319,6 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
 def test_a_change_of_precision_is_told(tmp_path: Path) -> None:
     """The run goes on, and says that it is no longer bit-exact."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
-    outputs.checkpoints.mkdir()
     train(short_config(10), DIGITS, outputs=outputs)
     events = Events()
     train(short_config(15, precision="bfloat16"), DIGITS, outputs=outputs, listeners=[events])

@@ -22,9 +22,7 @@ RISING = {"learning_rate": 0.4, "validate_every": 5, "patience": 2}
 
 def resumable(folder: Path) -> Outputs:
     """Outputs of a run that goes on from its checkpoint where there is one."""
-    outputs = Outputs(model=folder / "m.keras", resume=True)
-    outputs.checkpoints.mkdir(exist_ok=True)
-    return outputs
+    return Outputs(model=folder / "m.keras", resume=True)
 
 
 def validations(events: Events) -> list[TrainingValidation]:
