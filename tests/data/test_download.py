@@ -1,4 +1,4 @@
-"""Downloads, against a server on loopback that answers as badly as servers do."""
+"""The download of MNIST, from servers on loopback that answer as badly as servers do."""
 
 import gzip
 import hashlib
@@ -50,12 +50,12 @@ def html(handler: BaseHTTPRequestHandler, body: bytes) -> None:
 
 
 def missing(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Not here."""
+    """Say that the file is not here."""
     handler.send_error(404)
 
 
 def endless(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-    """Send zeros until nobody listens."""
+    """Send zeros until the client leaves."""
     handler.send_response(200)
     handler.end_headers()
     try:
@@ -102,14 +102,14 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], str]]
 
 
 def assert_holds_all(folder: Path) -> None:
-    """The folder holds the four files, whole, and nothing else."""
+    """Check that a folder holds the four files, whole, and nothing else."""
     assert {path.name: gzip.decompress(path.read_bytes()) for path in folder.iterdir()} == {
         f"{name}.gz": content for name, content in CONTENTS.items()
     }
 
 
 def test_files_arrive_and_are_counted(tmp_path: Path, mirror: Callable[[Answer], str]) -> None:
-    """The four files come into a folder made for them, and every byte is told of."""
+    """fetch_mnist makes the folder, fills it with the four files, and reports every byte."""
     counts: list[int] = []
     download.fetch_mnist(tmp_path / "a" / "mnist", mirrors=(mirror(good),), on_bytes=counts.append)
     assert_holds_all(tmp_path / "a" / "mnist")
@@ -120,14 +120,14 @@ def test_files_arrive_and_are_counted(tmp_path: Path, mirror: Callable[[Answer],
 def test_a_bad_mirror_falls_through_to_the_next(
     tmp_path: Path, mirror: Callable[[Answer], str], answer: Answer
 ) -> None:
-    """Whatever the first mirror does, the second is asked, and the folder never holds a bad file."""
+    """fetch_mnist asks the second mirror if the first answers badly, and the folder never holds a bad file."""
     download.fetch_mnist(tmp_path, mirrors=(mirror(answer), mirror(good)))
     assert_holds_all(tmp_path)
 
 
 @pytest.mark.parametrize("answer", BAD_ANSWERS, ids=lambda answer: answer.__name__)
 def test_without_a_good_mirror_nothing_is_left(tmp_path: Path, mirror: Callable[[Answer], str], answer: Answer) -> None:
-    """The error names each mirror and the ways out; the cache stays empty."""
+    """The error names each mirror and the ways out, and the folder stays empty."""
     address = mirror(answer)
     with pytest.raises(MnistcnnError, match="MNIST could not be downloaded .*: check the network, or pass --data") as e:
         download.fetch_mnist(tmp_path, mirrors=(address,))
@@ -137,20 +137,20 @@ def test_without_a_good_mirror_nothing_is_left(tmp_path: Path, mirror: Callable[
 
 
 def test_a_refused_connection_falls_through(tmp_path: Path, mirror: Callable[[Answer], str]) -> None:
-    """Nobody listens at the first address."""
+    """fetch_mnist asks the second mirror if nobody listens at the first one's address."""
     download.fetch_mnist(tmp_path, mirrors=("http://127.0.0.1:9/", mirror(good)))
     assert_holds_all(tmp_path)
 
 
 def test_what_is_there_is_not_fetched_again(tmp_path: Path, mirror: Callable[[Answer], str]) -> None:
-    """A second call needs no mirror."""
+    """fetch_mnist needs no mirror if the folder holds the files already."""
     download.fetch_mnist(tmp_path, mirrors=(mirror(good),))
     download.fetch_mnist(tmp_path, mirrors=())
     assert_holds_all(tmp_path)
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, mirror: Callable[[Answer], str]) -> None:
-    """A file stands where the folder should be."""
+    """The error names KERAS_HOME if a file stands in the place of the folder."""
     (tmp_path / "datasets").write_text("")
     with pytest.raises(MnistcnnError, match="cannot be made .*: set KERAS_HOME to a folder of yours"):
         download.fetch_mnist(tmp_path / "datasets" / "mnist", mirrors=(mirror(good),))

@@ -1,4 +1,4 @@
-"""Where images come from: each source, its splits, and what is wrong with a bad one."""
+"""The sources of images: what splits each one has, and how a bad one is refused."""
 
 import gzip
 import os
@@ -19,7 +19,7 @@ TEST_IMAGES, TEST_LABELS = IMAGES[::-1][:7], LABELS[::-1][:7]
 
 
 def write_idx_folder(folder: Path, **changes: np.ndarray) -> Path:
-    """Write a folder of IDX files as MNIST's, with arrays of one's own in place of some."""
+    """Write a folder of IDX files like MNIST's, with the given arrays in place of some."""
     arrays = {
         "train-images-idx3-ubyte": IMAGES,
         "train-labels-idx1-ubyte": LABELS,
@@ -33,7 +33,7 @@ def write_idx_folder(folder: Path, **changes: np.ndarray) -> Path:
 
 
 def write_class_folder(folder: Path, per_class: int) -> Path:
-    """Write pictures drawn as MNIST's, each with its number as a level in the middle, in folders named 0 to 9."""
+    """Write pictures that look like MNIST's into folders named 0 to 9; each has its number as a level in its middle."""
     for digit in range(10):
         (folder / str(digit)).mkdir(parents=True)
         for number in range(per_class):
@@ -45,7 +45,7 @@ def write_class_folder(folder: Path, per_class: int) -> Path:
 
 
 def assert_splits_are_the_tutorials(dataset: Dataset) -> None:
-    """The first tenth (of MNIST: 5,000) of the training images validates, the rest trains, the test set tests."""
+    """Check that the first tenth of the training images validates, the rest trains, and the test set tests."""
     train, validation, test = (dataset.split(name) for name in ("train", "validation", "test"))
     assert np.array_equal(validation.images, IMAGES[:4])
     assert np.array_equal(train.images, IMAGES[4:])
@@ -55,21 +55,21 @@ def assert_splits_are_the_tutorials(dataset: Dataset) -> None:
 
 
 def test_a_folder_of_idx_files_is_a_dataset(tmp_path: Path) -> None:
-    """Named by its folder, split as the tutorial does."""
+    """load_dataset names the dataset after its folder and splits the images as the tutorial does."""
     dataset = load_dataset(str(write_idx_folder(tmp_path / "mine")))
     assert dataset.name == "mine"
     assert_splits_are_the_tutorials(dataset)
 
 
 def test_an_npz_file_is_a_dataset(tmp_path: Path) -> None:
-    """Keras's four arrays, whatever whole-number type they have."""
+    """load_dataset reads Keras's four arrays, whatever whole-number type they have."""
     path = tmp_path / "mnist.npz"
     np.savez(path, x_train=IMAGES, y_train=LABELS.astype(np.int64), x_test=TEST_IMAGES, y_test=TEST_LABELS)
     assert_splits_are_the_tutorials(load_dataset(str(path)))
 
 
 def test_class_folders_are_a_dataset(tmp_path: Path) -> None:
-    """All of it is measured by default; a seeded tenth validates and another tests, the rest trains."""
+    """All pictures are measured by default; a seeded tenth validates, another tests, and the rest trains."""
     dataset = load_dataset(str(write_class_folder(tmp_path / "pictures", 4)))
     assert dataset.default_split == "all"
     everything = dataset.split("all")
@@ -83,7 +83,7 @@ def test_class_folders_are_a_dataset(tmp_path: Path) -> None:
 
 
 def test_train_and_test_folders_are_honoured(tmp_path: Path) -> None:
-    """With a test folder of its own, nothing is held out for testing."""
+    """Nothing is held out for testing if there is a folder "test"."""
     write_class_folder(tmp_path / "train", 2)
     write_class_folder(tmp_path / "test", 1)
     dataset = load_dataset(str(tmp_path))
@@ -110,7 +110,7 @@ def test_the_bundled_digits_look_as_mnist_draws_digits() -> None:
 
 @pytest.mark.mnist
 def test_real_mnist_is_split_as_in_the_tutorial(mnist_path: str) -> None:
-    """55,000 train, the first 5,000 validate, 10,000 test."""
+    """55,000 images train, the first 5,000 validate, and 10,000 test."""
     dataset = load_dataset(mnist_path)
     assert [len(dataset.split(name)) for name in ("train", "validation", "test")] == [55_000, 5_000, 10_000]
     assert dataset.split("validation").labels[:5].tolist() == [5, 0, 4, 1, 9]
@@ -121,7 +121,7 @@ def test_real_mnist_is_split_as_in_the_tutorial(mnist_path: str) -> None:
 def test_mnist_comes_from_kerass_cache_without_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist_path: str, form: str
 ) -> None:
-    """Keras's own mnist.npz, or what this program downloaded before, is found under KERAS_HOME and verified."""
+    """load_dataset finds and verifies Keras's own mnist.npz, or an earlier download, under KERAS_HOME."""
     datasets = tmp_path / "datasets"
     datasets.mkdir()
     if form == "idx":
@@ -143,7 +143,7 @@ def test_mnist_comes_from_kerass_cache_without_a_network(
 
 
 def test_a_cached_file_with_other_content_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the cache is verified, and the message says what to do."""
+    """The error says what to do if the cache does not hold MNIST's content."""
     (tmp_path / "datasets").mkdir()
     path = tmp_path / "datasets" / "mnist.npz"
     np.savez(path, x_train=IMAGES, y_train=LABELS, x_test=TEST_IMAGES, y_test=TEST_LABELS)
@@ -153,7 +153,7 @@ def test_a_cached_file_with_other_content_is_refused(tmp_path: Path, monkeypatch
 
 
 def test_equal_content_has_an_equal_fingerprint() -> None:
-    """It depends on images, labels and their order, and on nothing else."""
+    """A fingerprint depends on images, labels and their order, and on nothing else."""
     split = Split(IMAGES, LABELS)
     assert split.fingerprint == Split(IMAGES.copy(), LABELS.copy()).fingerprint
     assert split.fingerprint != split[::-1].fingerprint
@@ -190,7 +190,7 @@ def test_idx_files_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str
     ],
 )
 def test_npz_files_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
-    """A missing array, a pickled object and values out of range are named; nothing is ever unpickled."""
+    """The error names a missing array, a pickled object or values out of range; nothing is ever unpickled."""
     path = tmp_path / "d.npz"
     np.savez(path, **arrays)  # type: ignore[arg-type]
     with pytest.raises(MnistcnnError, match=message):
@@ -199,7 +199,7 @@ def test_npz_files_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str,
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00"])
 def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Whatever the bytes are, the error is one line that names the file."""
+    """The error names the file, whatever its bytes are."""
     path = tmp_path / "d.npz"
     path.write_bytes(content)
     with pytest.raises(MnistcnnError, match=r"d\.npz"):
@@ -207,7 +207,7 @@ def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes) -> Non
 
 
 def test_an_npz_file_of_unknown_length_is_refused(tmp_path: Path) -> None:
-    """In ZIP64 the size of the directory that is checked need not be that of the one which is read."""
+    """A ZIP64 file is refused: the directory whose size is checked need not be the one that is read."""
     path = tmp_path / "d.npz"
     path.write_bytes(b"PK\x06\x07" + bytes(16) + b"PK\x05\x06" + bytes(18))
     with pytest.raises(MnistcnnError, match=r"d\.npz is a zip file with too many entries"):
@@ -215,7 +215,7 @@ def test_an_npz_file_of_unknown_length_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
-    """An empty folder and a missing path say what is expected."""
+    """The error says what is expected if a folder is empty or a path is missing."""
     with pytest.raises(
         MnistcnnError, match="is not a dataset: expected IDX files .* or folders of pictures named 0 to 9"
     ):
@@ -225,14 +225,14 @@ def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
 
 
 def test_class_folders_without_pictures_are_refused(tmp_path: Path) -> None:
-    """Folders alone are no dataset."""
+    """The error says that pictures are missing if there are only folders."""
     (tmp_path / "3").mkdir()
     with pytest.raises(MnistcnnError, match="holds no pictures: expected some in its folders 0 to 9"):
         load_dataset(str(tmp_path)).split("all")
 
 
 def test_an_image_without_ink_is_not_trained_on(tmp_path: Path) -> None:
-    """Neither where validation images are held out, nor where they are trained on too; it is measured all the same."""
+    """An image without ink is measured but never trained on, whether validation images are held out or not."""
     for path in write_class_folder(tmp_path / "pictures", 4).glob("[01]/*.png"):
         Image.new("L", (50, 50), 200).save(path)
     dataset = load_dataset(str(tmp_path / "pictures"))
@@ -244,20 +244,20 @@ def test_an_image_without_ink_is_not_trained_on(tmp_path: Path) -> None:
 
 
 def test_links_in_a_loop_are_no_dataset(tmp_path: Path) -> None:
-    """They lead nowhere, like a path that does not exist."""
+    """A link to itself is refused like a path that does not exist."""
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(MnistcnnError, match="loop: no such file or folder"):
         load_dataset(str(tmp_path / "loop"))
 
 
 def test_an_unknown_split_is_a_usage_error() -> None:
-    """The message lists those there are."""
+    """The error lists the splits that exist if the name is unknown."""
     with pytest.raises(UsageError, match="--split must be one of train, validation, test; received 'tset'"):
         load_dataset("digits").split("tset")
 
 
 def test_an_unreadable_folder_is_refused(tmp_path: Path) -> None:
-    """A folder that may not be listed is named with the system's reason."""
+    """The error carries the system's reason if a folder may not be listed."""
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     write_class_folder(tmp_path / "pictures", 1)

@@ -11,7 +11,7 @@ from mnistcnn.training.batches import batch_positions, epoch_permutation, traini
 
 
 def split_of(size: int) -> Split:
-    """Images whose first pixel is their position."""
+    """Return images whose first pixel is their position."""
     images = np.zeros((size, 28, 28), np.uint8)
     images[:, 0, 0] = np.arange(size)
     return Split(images, (np.arange(size) % 10).astype(np.uint8))
@@ -22,7 +22,7 @@ def split_of(size: int) -> Split:
 def test_batches_are_the_epochs_permutations_laid_end_to_end(
     size: int, batch_size: int, steps: int, data: st.DataObject
 ) -> None:
-    """Whatever the sizes, and from whichever step one starts, step s takes [s·B, (s+1)·B) of them."""
+    """Step s takes positions [s·B, (s+1)·B) of them, whatever the sizes and whichever step comes first."""
     start = data.draw(st.integers(0, steps - 1))
     epochs = steps * batch_size // size + 1
     endless = np.concatenate([epoch_permutation(size, 3, epoch) for epoch in range(epochs)])
@@ -32,7 +32,7 @@ def test_batches_are_the_epochs_permutations_laid_end_to_end(
 
 
 def test_an_epoch_takes_every_image_once_in_an_order_of_its_own() -> None:
-    """Permutations depend on the seed and on the epoch, and are fixed for good."""
+    """A permutation depends on the seed and the epoch alone, and is the same in every release of NumPy."""
     first = epoch_permutation(1000, 0, 0)
     assert sorted(first) == list(range(1000))
     assert not np.array_equal(first, epoch_permutation(1000, 0, 1))
@@ -41,7 +41,7 @@ def test_an_epoch_takes_every_image_once_in_an_order_of_its_own() -> None:
 
 
 def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
-    """Inputs are float32 in [0, 1] with a channel, labels one-hot, and the last step ends the pipeline."""
+    """Inputs are float32 in [0, 1] with a channel, labels are one-hot, and the pipeline ends at the last step."""
     config = TrainConfig(steps=7, batch_size=6, log_every=0, checkpoint_every=0)
     batches = list(training_batches(split_of(20), config, start_step=4).as_numpy_iterator())
     positions = np.concatenate(list(batch_positions(20, 6, 0, range(4, 7))))
@@ -54,7 +54,7 @@ def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
 
 
 def test_what_shows_no_digit_has_even_labels() -> None:
-    """With `best` a label is one-hot or, for some images of each batch, a tenth for every digit."""
+    """`best` gives an image one-hot labels or, if its distortion shows no digit, a tenth for every digit."""
     batches = training_batches(load_dataset("digits").split("train"), RECIPES["best"]).take(20)
     labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
     even = (labels == np.float32(0.1)).all(axis=1)
@@ -63,7 +63,7 @@ def test_what_shows_no_digit_has_even_labels() -> None:
 
 
 def test_the_pipeline_tunes_nothing() -> None:
-    """TensorFlow's thread that tunes pipelines sleeps for up to a minute, and ending a run would wait for it."""
+    """The pipeline turns off TensorFlow's tuning thread, which sleeps up to a minute while the end of a run waits."""
     dataset = load_dataset("digits")
     batches = training_batches(dataset.split("train"), TrainConfig(steps=2, batch_size=10))
     assert batches.options().autotune.enabled is False

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment, and resumed, ends as if it had never been interrupted."""
+"""Runs that are killed at any moment, and what they end with once they are resumed."""
 
 import hashlib
 import random
@@ -22,19 +22,19 @@ from mnistcnn.model.model_file import load_model
 
 @dataclass(frozen=True)
 class Kill:
-    """A moment to kill a run at: from `step` on, and there once `reached` holds."""
+    """A moment to kill a run at: the first one from `step` on at which `reached` holds."""
 
     step: int
     reached: Callable[[TrainingProcess], bool]
 
 
 def weights_hash(path: Path) -> str:
-    """One hash of all the weights in a model file."""
+    """Return one hash of all the weights in a model file."""
     return hashlib.sha256(b"".join(weight.tobytes() for weight in load_model(path).model.get_weights())).hexdigest()
 
 
 def kills(count: int, steps: int, seed: int) -> Iterator[Kill]:
-    """Choose moments spread over a run: starting, training, writing a checkpoint, and last writing the model."""
+    """Choose moments spread over a run: its start, its steps, its checkpoints, and at last the writing of its model."""
     randomness = random.Random(seed)
     yield Kill(0, lambda run: run.started)
     for step in sorted(randomness.sample(range(1, steps - 10), count - 2)):
@@ -57,7 +57,7 @@ def kills(count: int, steps: int, seed: int) -> Iterator[Kill]:
 def test_a_killed_run_ends_as_one_that_never_stopped(
     tmp_path: Path, start_training: StartTraining, count: int, steps: int, options: list[str]
 ) -> None:
-    """SIGKILL at seeded random moments, then --resume: the same weights, the same log, nothing left half-written."""
+    """A run killed at seeded moments and resumed has the weights and log of one that was not, and no half-written file."""
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     straight.mkdir()
     killed.mkdir()

@@ -1,4 +1,4 @@
-"""A run: what it logs, what it computes, and how it goes on after a stop."""
+"""A training run: what it logs, what it computes, and how it goes on after a stop."""
 
 import hashlib
 import json
@@ -34,23 +34,23 @@ class Events(list[TrainingEvent]):
 
     @property
     def records(self) -> list[TrainingRecord]:
-        """The records among the events."""
+        """Return the records among the events."""
         return [event for event in self if isinstance(event, TrainingRecord)]
 
 
 def short_config(steps: int, **changes: object) -> TrainConfig:
-    """A run of small batches that takes a second or two."""
+    """Return a run of small batches that takes a second or two."""
     settings = {"batch_size": 8, "log_every": 5, "checkpoint_every": 10, "precision": "float32", "seed": 3}
     return TrainConfig(**{"steps": steps} | settings | changes)  # type: ignore[arg-type]
 
 
 def weights_hash(result: TrainingResult) -> str:
-    """One hash of all the weights that a run ended with."""
+    """Return one hash of all the weights that a run ended with."""
     return hashlib.sha256(b"".join(weight.tobytes() for weight in result.model.model.get_weights())).hexdigest()
 
 
 def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
-    """A run on class folders ends with a model all the same."""
+    """A run ends with a model without calibration if none of its validation images has ink."""
     blank = replace(DIGITS.split("validation"), images=np.zeros((180, 28, 28), np.uint8))
     result = train(short_config(5), replace(DIGITS, readers={**DIGITS.readers, "validation": lambda: blank}))
     assert (result.model.metadata.calibration, result.model.metadata.evidence) == (None, None)
@@ -98,7 +98,7 @@ print(json.dumps({
 
 
 def test_the_logged_probabilities_are_those_of_the_training_step(python: Run, backend: str) -> None:
-    """Step 50 logs, to 1e-5, a forward pass in training mode with step 49's weights, its batch and dropout seed."""
+    """Step 50 logs, to 1e-5, the forward pass in training mode with step 49's weights, step 50's batch and dropout."""
     found = json.loads(python(LOGGED_STEP, backend).stdout)
     assert found["backend"] == backend
     assert found["step"] == 50
@@ -110,7 +110,7 @@ def test_the_logged_probabilities_are_those_of_the_training_step(python: Run, ba
 
 
 def test_records_come_at_their_steps_and_are_whole() -> None:
-    """Every fifth step is logged with labels (8,) and probabilities (8, 10) that add up to one."""
+    """A run logs labels (8,) and probabilities (8, 10) that add up to one at every fifth step."""
     events = Events()
     train(short_config(12), DIGITS, listeners=[events])
     assert [record.step for record in events.records] == [5, 10]
@@ -128,7 +128,7 @@ def test_records_come_at_their_steps_and_are_whole() -> None:
 
 
 def test_a_record_is_of_digits_only() -> None:
-    """What `best` shows the network as no digit is in no record; the batch's first image always is."""
+    """A record of `best` leaves out the images that show no digit after distortion."""
     events = Events()
     config = replace(RECIPES["best"], steps=5, batch_size=120, log_every=5, checkpoint_every=0)
     train(config, DIGITS, listeners=[events])
@@ -141,7 +141,7 @@ def test_a_record_is_of_digits_only() -> None:
 
 
 def test_the_last_loss_and_the_test_split_are_reported() -> None:
-    """The final loss is the last batch's, logged or not; the test split is measured whole."""
+    """The result holds the last batch's loss, logged or not, and the measures of the whole test split."""
     events = Events()
     result = train(short_config(10), DIGITS, listeners=[events])
     silent = train(short_config(10, log_every=0), DIGITS)
@@ -152,7 +152,7 @@ def test_the_last_loss_and_the_test_split_are_reported() -> None:
 
 
 def test_a_run_is_a_function_of_its_seed() -> None:
-    """The same seed ends with the same bytes however the steps are grouped; another seed with others."""
+    """A run ends with the same bytes if its seed is the same, however the steps are grouped, and with others if not."""
     results = [
         train(short_config(20), DIGITS),
         train(short_config(20, log_every=10), DIGITS),
@@ -166,7 +166,7 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, precision: str) -> None:
-    """Stopped at a checkpoint and resumed, across an epoch, a run ends with the bytes of one that never stopped."""
+    """A run that is stopped at a checkpoint and resumed, across epochs, ends with the bytes of one that never stopped."""
     config = short_config(40, optimizer=optimizer, precision=precision, batch_size=50)
     straight = Events()
     expected = train(config, DIGITS, listeners=[straight])
@@ -189,7 +189,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
 
 @pytest.mark.parametrize("recipe", ["fast", "best"])
 def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Path, recipe: str) -> None:
-    """The other recipes, too, are functions of seed and step alone."""
+    """A stopped and resumed run of `fast` or `best` ends with the bytes of one that never stopped."""
     config = replace(RECIPES[recipe], steps=20, batch_size=20, log_every=5, checkpoint_every=10)
     expected = train(config, DIGITS)
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
@@ -199,7 +199,7 @@ def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Pat
 
 
 def test_a_schedule_depends_on_its_length(tmp_path: Path) -> None:
-    """A run of a recipe with a schedule is not extended."""
+    """A run with a schedule is another run if its number of steps changes."""
     config = replace(RECIPES["fast"], steps=10, batch_size=20, log_every=5, checkpoint_every=10)
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
     train(config, DIGITS, outputs=outputs)
@@ -208,7 +208,7 @@ def test_a_schedule_depends_on_its_length(tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
-    """The schedule's corner points are those of the paper's formula."""
+    """The rate has the values of the paper's formula at the corners of the schedule."""
     config = replace(RECIPES["fast"], steps=100, warmup=0.2, learning_rate=0.004)
     optimizer, rates = make_optimizer(config), []
     for step in (0, 10, 20, 60, 100):
@@ -218,7 +218,7 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
 
 
 def test_adam_moves_weights_as_its_paper_says() -> None:
-    """Three updates with weight decay are those of Kingma and Ba's formulas, computed here in double precision."""
+    """Adam's first three updates, with weight decay, are those of Kingma and Ba's formulas in double precision."""
     rate, decay = 0.01, 0.3
     optimizer = make_optimizer(TrainConfig(optimizer="adam", learning_rate=rate, weight_decay=decay))
     rng = np.random.default_rng(0)
@@ -234,7 +234,7 @@ def test_adam_moves_weights_as_its_paper_says() -> None:
 
 
 def test_sgd_moves_weights_against_the_gradient() -> None:
-    """Three updates with weight decay are w (1 - λ r) - r g, computed here in double precision."""
+    """SGD's first three updates, with weight decay, are w (1 - λ r) - r g in double precision."""
     rate, decay = 0.1, 0.3
     optimizer = make_optimizer(TrainConfig(optimizer="sgd", learning_rate=rate, weight_decay=decay))
     rng = np.random.default_rng(0)
@@ -248,7 +248,7 @@ def test_sgd_moves_weights_against_the_gradient() -> None:
 
 
 def test_the_dense_layer_of_training_has_the_gradients_of_calculus() -> None:
-    """For ReLU(x W + b) and any gradient of its outputs they are those written out in double precision."""
+    """Dense has the gradients of ReLU(x W + b) that are written out here in double precision."""
     rng = np.random.default_rng(0)
     x, kernel, bias, outer = (rng.normal(size=shape) for shape in ((7, 30), (30, 20), 20, (7, 20)))
     layer = Dense(20, activation="relu")
@@ -274,7 +274,7 @@ def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
 
 
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
-    """`--resume` with more steps ends where a longer run would have ended, and begins with the first one's history."""
+    """A finished run that is resumed with more steps ends with the weights of a run that had them from the start."""
     outputs, events = Outputs(model=tmp_path / "m.keras", resume=True), Events()
     first = train(short_config(13), DIGITS, outputs=outputs)
     extended = train(short_config(20), DIGITS, outputs=outputs, listeners=[events])
@@ -285,7 +285,7 @@ def test_a_finished_run_is_extended(tmp_path: Path) -> None:
 
 
 def test_resuming_a_finished_run_trains_no_step(tmp_path: Path) -> None:
-    """It measures and saves the model again, and has no last loss."""
+    """A finished run that is resumed measures and saves the model again, without a last loss."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
     first = train(short_config(10), DIGITS, outputs=outputs)
     again = train(short_config(10), DIGITS, outputs=outputs)
@@ -294,7 +294,7 @@ def test_resuming_a_finished_run_trains_no_step(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    """The differences are named, and the ways out."""
+    """The error names the settings that differ, or the step that is too late, and the ways out."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
     train(short_config(10), DIGITS, outputs=outputs)
     with pytest.raises(MnistcnnError) as raised:
@@ -308,7 +308,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
-    """The run starts at step 0, with a note."""
+    """A resumed run without a checkpoint starts at step 0, and says so in a note."""
     events = Events()
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
     train(short_config(5), DIGITS, outputs=outputs, listeners=[events])
@@ -317,7 +317,7 @@ def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
 
 
 def test_a_change_of_precision_is_told(tmp_path: Path) -> None:
-    """The run goes on, and says that it is no longer bit-exact."""
+    """A run resumed in another precision goes on, and says that it is no longer bit-exact."""
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
     train(short_config(10), DIGITS, outputs=outputs)
     events = Events()
@@ -327,7 +327,7 @@ def test_a_change_of_precision_is_told(tmp_path: Path) -> None:
 
 
 def test_the_last_two_checkpoints_are_kept_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
-    """A newest file that lost its end leaves the one before it."""
+    """The newest checkpoint but one is read if the newest is cut short or a bit in it flipped."""
     for step in (10, 20, 30):
         checkpoint = Checkpoint(step=step, determinants={"a": 1}, exactness={}, variables={"v.0": np.arange(step)})
         write_checkpoint(tmp_path, checkpoint)
@@ -374,13 +374,13 @@ def test_the_last_two_checkpoints_are_kept_and_a_torn_one_is_passed_over(tmp_pat
 def test_executions_never_cross_a_logged_step(
     log_every: int, checkpoint_every: int, start_step: int, expected: int
 ) -> None:
-    """They are the largest of at most 50 steps that fit, wherever the run starts."""
+    """An execution has the most steps, up to 50, that never cross a logged or saved step, wherever the run starts."""
     config = TrainConfig(log_every=log_every, checkpoint_every=checkpoint_every)
     assert steps_per_execution(config, start_step) == expected
 
 
 def test_a_listener_that_fails_ends_the_run(tmp_path: Path) -> None:
-    """An error a listener raises, of a full disk say, reaches the caller as it is."""
+    """An error that a listener raises, such as one about a full disk, reaches the caller unchanged."""
 
     def fail(event: TrainingEvent) -> None:
         if isinstance(event, TrainingRecord):
@@ -401,7 +401,7 @@ print(hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights()
 
 
 def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, backend: str) -> None:
-    """Bit for bit those of this process's backend."""
+    """A backend's initial weights are, bit for bit, those of this process's backend."""
     from mnistcnn.training.fitting import initial_model
 
     model = initial_model(TrainConfig(seed=9), "float32")

@@ -21,17 +21,17 @@ RISING = {"learning_rate": 0.4, "validate_every": 5, "patience": 2}
 
 
 def resumable(folder: Path) -> Outputs:
-    """Outputs of a run that goes on from its checkpoint where there is one."""
+    """Return outputs of a run that goes on from its checkpoint if there is one."""
     return Outputs(model=folder / "m.keras", resume=True)
 
 
 def validations(events: Events) -> list[TrainingValidation]:
-    """The validations among the events."""
+    """Return the validations among the events."""
     return [event for event in events if isinstance(event, TrainingValidation)]
 
 
 def test_a_validation_is_an_evaluation_of_that_step() -> None:
-    """It measures, every tenth step, what `evaluate` measures of a run that ends there."""
+    """A validation finds, at every tenth step, what `evaluate` finds of a run that ends there."""
     events = Events()
     result = train(short_config(20, validate_every=10, learning_rate=0.1), DIGITS, listeners=[events])
     assert [event.step for event in validations(events)] == [10, 20]
@@ -43,14 +43,14 @@ def test_a_validation_is_an_evaluation_of_that_step() -> None:
 
 
 def test_validating_changes_nothing_of_the_run() -> None:
-    """Validated or not, a run ends with the same bytes."""
+    """A run ends with the same bytes whether it validates or not."""
     plain, validated = train(short_config(20), DIGITS), train(short_config(20, validate_every=5), DIGITS)
     assert weights_hash(plain) == weights_hash(validated)
     assert plain.history.records == validated.history.records
 
 
 def test_the_run_stops_when_it_gets_no_better_and_the_best_is_kept(tmp_path: Path) -> None:
-    """The weights, the saved model and its step are those of the lowest validation loss, not of the last step."""
+    """A run with patience keeps and saves the weights and step of its lowest validation loss, not of its last step."""
     config, outputs = short_config(100, **RISING), resumable(tmp_path)
     result = train(config, DIGITS, outputs=outputs)
     losses = {event.step: event.loss for event in result.history.validations}
@@ -66,7 +66,7 @@ def test_the_run_stops_when_it_gets_no_better_and_the_best_is_kept(tmp_path: Pat
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3])
 def test_an_interrupted_run_keeps_what_it_knew_of_the_best(tmp_path: Path, stop_after: int) -> None:
-    """Stopped after any validation and resumed, it ends with the bytes and history of one that never stopped."""
+    """A run stopped after any validation and resumed ends with the bytes and history of one that never stopped."""
     config = short_config(100, **RISING)
     straight = train(config, DIGITS)
     seen = Events()
@@ -85,7 +85,7 @@ def test_an_interrupted_run_keeps_what_it_knew_of_the_best(tmp_path: Path, stop_
 
 
 def test_more_patience_takes_up_a_run_that_had_ended(tmp_path: Path) -> None:
-    """As if it had been there from the start; the same patience trains no step, and saves the same again."""
+    """A run that had ended goes on if resumed with more patience; with the same it trains no step and saves again."""
     first = train(short_config(100, **RISING), DIGITS, outputs=resumable(tmp_path))
     again = train(short_config(100, **RISING), DIGITS, outputs=resumable(tmp_path))
     assert (again.step, again.kept_step, again.loss) == (first.step, first.kept_step, None)
@@ -97,7 +97,7 @@ def test_more_patience_takes_up_a_run_that_had_ended(tmp_path: Path) -> None:
 
 
 def test_other_validation_steps_are_another_run(tmp_path: Path) -> None:
-    """With patience they decide what is kept, so they must match; without, they are free."""
+    """A run refuses other validation steps if it has patience, which makes them decide what weights are kept."""
     train(short_config(10, validate_every=5, patience=1), DIGITS, outputs=resumable(tmp_path))
     with pytest.raises(MnistcnnError, match="validate_every with patience was 5 and is now 10"):
         train(short_config(20, validate_every=10, patience=1), DIGITS, outputs=resumable(tmp_path))
@@ -105,14 +105,14 @@ def test_other_validation_steps_are_another_run(tmp_path: Path) -> None:
 
 
 def test_patience_that_was_not_there_is_what_makes_another_run(tmp_path: Path) -> None:
-    """It is named beside the validation steps, which are the same."""
+    """The error names patience if only patience differs, since the validation steps are the same."""
     train(short_config(10, validate_every=5), DIGITS, outputs=resumable(tmp_path))
     with pytest.raises(MnistcnnError, match="of another run: validate_every with patience was None and is now 5. "):
         train(short_config(20, validate_every=5, patience=3), DIGITS, outputs=resumable(tmp_path))
 
 
 def test_the_log_tells_records_from_validations(tmp_path: Path) -> None:
-    """A validation is a line of its own with the step; a resumed run neither loses nor repeats one."""
+    """The log gives a validation a line of its own with the step; a resumed run neither loses nor repeats one."""
     path, config = tmp_path / "log.jsonl", short_config(20, validate_every=10)
     seen = Events()
     with claimed_outputs(replace(resumable(tmp_path), log=path)) as outputs, closing(TrainingLog(path)) as log:
@@ -140,6 +140,6 @@ def test_the_log_tells_records_from_validations(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_intervals_are_refused(changes: dict[str, int], message: str) -> None:
-    """Each by the name of its option."""
+    """TrainConfig refuses a wrong interval or patience by its name."""
     with pytest.raises(UsageError, match=message):
         short_config(10, **changes)
