@@ -98,7 +98,7 @@ def from_path(path: Path) -> Dataset:
 
 
 def _with_validation(name: str, read: Callable[[str], Split]) -> Dataset:
-    """Split as in the tutorial: the first 5,000 training images validate, or a tenth of them if that is less."""
+    """Split as in the tutorial: the first 5,000 training images validate, or the first tenth if that is fewer."""
     training = cache(lambda: read("train"))
 
     def held_out() -> int:

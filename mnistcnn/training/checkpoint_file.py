@@ -1,6 +1,6 @@
 """Checkpoint files: all that a run needs to go on, bit for bit, as NumPy .npz files without pickles.
 
-A `Checkpoint` or a Keras model goes in and comes out. What the arrays mean to a run is decided in `resuming`.
+It reads and writes a `Checkpoint`, and knows nothing of when a run saves one or whether it fits: see `resuming`.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Saves a run's model and its watchers' state to checkpoints, and resumes from them.
+"""The state of a run: the model and its watchers, saved to checkpoints, and restored when the run resumes.
 
-It decides whether a checkpoint belongs to this run; how a checkpoint looks on disk is `checkpoint_file`'s business.
+It decides whether a checkpoint belongs to this run; `checkpoint_file` decides how a checkpoint looks on disk.
 """
 
 from collections.abc import Mapping, Sequence

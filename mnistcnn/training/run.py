@@ -1,7 +1,7 @@
 """One training run: it trains the network, measures it on the test split, and saves it.
 
 A configuration and a dataset go in; a `TrainingResult` with the trained model comes out. It prints nothing: listeners
-are told of all that happens. How a step is computed is `fitting`'s business, what a checkpoint holds `resuming`'s.
+are told of all that happens. `fitting` decides how a step is computed, `resuming` what a checkpoint holds.
 """
 
 import math

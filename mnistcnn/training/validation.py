@@ -1,6 +1,6 @@
 """Validation while training: how well the network reads the validation split, and which weights read it best.
 
-A Keras callback that also ends the run once its patience is used up. What a validation measures is `evaluate`'s.
+A Keras callback, which also ends the run once its patience is used up. It measures what `evaluate` measures.
 """
 
 import math

@@ -57,7 +57,7 @@ def kills(count: int, steps: int, seed: int) -> Iterator[Kill]:
 def test_a_killed_run_ends_as_one_that_never_stopped(
     tmp_path: Path, start_training: StartTraining, count: int, steps: int, options: list[str]
 ) -> None:
-    """A run killed at seeded moments and resumed has the weights and log of one that was not, and no half-written file."""
+    """A run killed at seeded moments and resumed ends with the weights and log of one that never stopped."""
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     straight.mkdir()
     killed.mkdir()

@@ -166,7 +166,7 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, precision: str) -> None:
-    """A run that is stopped at a checkpoint and resumed, across epochs, ends with the bytes of one that never stopped."""
+    """A run stopped at a checkpoint and resumed, across epochs, ends with the bytes of one that never stopped."""
     config = short_config(40, optimizer=optimizer, precision=precision, batch_size=50)
     straight = Events()
     expected = train(config, DIGITS, listeners=[straight])
