@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from mnistcnn.errors import UsageError
 
@@ -13,6 +13,9 @@ TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
 BACKENDS = (*TRAINING_BACKENDS, "openvino")
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("auto", "float32", "bfloat16")
+OutputFormat = Literal["table", "jsonl", "csv"]
+Digits = Literal["one", "many"]
+Invert = Literal["auto", "yes", "no"]
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 999_999_999  # checkpoints are named by nine digits
 

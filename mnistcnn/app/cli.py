@@ -10,16 +10,17 @@ from typing import Annotated
 import typer
 
 from mnistcnn.app import options
+from mnistcnn.app.help import Command, Commands, examples
 from mnistcnn.config import config_from_recipe
 from mnistcnn.errors import MnistcnnError
 
 # What only a command needs is imported as it runs, so that help comes at once.
 
 app = typer.Typer(
-    help="Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a bug keeps its own traceback
-    rich_markup_mode=None,  # plain help: panels would take as long as all the rest
+    rich_markup_mode=None,  # usage errors are plain lines; help decides for itself
 )
 
 
@@ -75,10 +76,16 @@ def main(
     """Train, measure and use the TensorFlow tutorial's handwritten-digit network, on Keras 3."""
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn train --recipe fast --model fast.keras",
+        "mnistcnn train --steps 2000 --log-file log.jsonl --plot sheet.svg",
+    ),
+)
 def train(
+    context: typer.Context,
     model: options.Model = options.DEFAULT_MODEL,
-    data: options.Data = None,
     recipe: options.Recipe = "tutorial",
     steps: options.Steps = None,
     batch_size: options.BatchSize = None,
@@ -86,25 +93,26 @@ def train(
     optimizer: options.Optimizer = None,
     dropout: options.Dropout = None,
     seed: options.Seed = None,
-    log_every: options.LogEvery = None,
+    data: options.Data = None,
     log_file: options.LogFile = None,
+    plot: options.Plot = None,
+    tensorboard: options.TensorBoard = None,
+    resume: options.Resume = False,
+    force: options.ReplaceRun = False,
+    log_every: options.LogEvery = None,
     checkpoint_every: options.CheckpointEvery = None,
     validate_every: options.ValidateEvery = None,
     patience: options.Patience = None,
-    resume: options.Resume = False,
-    force: options.ReplaceRun = False,
-    plot: options.Plot = None,
-    tensorboard: options.TensorBoard = None,
-    backend: options.Backend = None,
+    quiet: options.Quiet = False,
+    backend: options.TrainingBackend = None,
     device: options.Device = None,
     precision: options.Precision = None,
     processes: options.ProcessCount = None,
     process_id: options.ProcessId = 0,
     coordinator: options.Coordinator = None,
-    quiet: options.Quiet = False,
 ) -> None:
     """Train the network and save it as a .keras file."""
-    changes = {name: value for name, value in locals().items() if name in options.HYPERPARAMETERS}
+    changes = {name: value for name, value in context.params.items() if name in options.HYPERPARAMETERS}
     status = 0
     with user_errors():
         from mnistcnn.app import commands
@@ -118,7 +126,13 @@ def train(
     raise typer.Exit(status)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn evaluate",
+        "mnistcnn evaluate -m mnistcnn.keras -m fast.keras --data digits --json",
+    ),
+)
 def evaluate(
     models: options.Models = None,
     data: options.Data = None,
@@ -137,15 +151,21 @@ def evaluate(
         commands.evaluate(chosen, data, split, as_json=as_json, plot=plot, force=force, backend=backend, device=device)
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn predict seven.png photos/ --show",
+        "mnistcnn predict 'year-*.jpg' --digits many --format jsonl",
+    ),
+)
 def predict(
     images: options.Images,
     model: options.Model = options.DEFAULT_MODEL,
-    form: options.FormatName = options.Format.table,
+    digits: options.Digits = "one",
+    invert: options.Invert = "auto",
+    form: options.OutputFormat = "table",
     top_k: options.TopK = None,
     show: options.Show = False,
-    digits: options.DigitCount = options.Digits.one,
-    invert: options.Inverted = options.Invert.auto,
     save_inputs: options.SaveInputs = None,
     force: options.ReplaceInputs = False,
     backend: options.Backend = None,
@@ -153,7 +173,7 @@ def predict(
 ) -> None:
     """Read the digit in each picture.
 
-    Of a folder with folders 0 to 9 it also says how many were right.
+    For a folder that holds folders 0 to 9, also say how many were read right.
     """
     status = 0
     with user_errors():
@@ -175,9 +195,9 @@ def predict(
     raise typer.Exit(status)
 
 
-@app.command()
-def info(model: options.ModelToTellOf = None) -> None:
-    """Tell what is installed and what a model file holds."""
+@app.command(cls=Command, epilog=examples("mnistcnn info", "mnistcnn info mnistcnn.keras"))
+def info(model: options.ModelToDescribe = None) -> None:
+    """Show what is installed and what a model file holds."""
     with user_errors():
         from mnistcnn.app import commands
 

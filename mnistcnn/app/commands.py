@@ -7,8 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistcnn.app.options import Digits, Format, Invert
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import Digits, Invert, OutputFormat, TrainConfig
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Listener
 from mnistcnn.report import console, live_view
@@ -126,7 +125,7 @@ def predict(
     images: Sequence[str],
     model: Path,
     *,
-    form: Format,
+    form: OutputFormat,
     top_k: int | None,
     show: bool,
     digits: Digits,
@@ -137,16 +136,16 @@ def predict(
     device: str | None,
 ) -> int:
     """Read pictures, and return the exit status: 1 where one of them could not be read."""
-    if form != Format.table and (show or top_k is not None):
-        raise UsageError(f"--show and --top-k shape the table: leave them out with --format {form.value}")
-    show_picture = prediction_report.PredictionReport(form, top_k=top_k or 3, show=show, many=digits == Digits.many)
+    if form != "table" and (show or top_k is not None):
+        raise UsageError(f"--show and --top-k shape the table: leave them out with --format {form}")
+    show_picture = prediction_report.PredictionReport(form, top_k=top_k or 3, show=show, many=digits == "many")
     trained = _load_model(model, backend, device)
     folder = None if save_inputs is None else InputFolder(save_inputs, force=force)
     from mnistcnn.inference.prediction import predict_numbers
     from mnistcnn.pictures.finding import find_pictures
 
     found = list(find_pictures(images, sys.stdin.buffer if sys.stdin else None))
-    numbers = predict_numbers(trained, found, invert=invert.value, digits=digits.value)
+    numbers = predict_numbers(trained, found, invert=invert, digits=digits)
     with live_view.prediction_view(len(found)) as advance, closing(numbers):
         for predictions in numbers:
             show_picture(predictions)

@@ -1,0 +1,36 @@
+"""Help texts: in Rich's panels in a terminal, in plain text elsewhere. Errors of usage are plain text in both."""
+
+import os
+import sys
+from typing import Any, Literal
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class Command(TyperCommand):
+    """A command of the program."""
+
+    def format_help(self, *args: Any, **settings: Any) -> None:
+        """Print the command's help, or write it to Click's formatter if it is plain text."""
+        self.rich_markup_mode = _markup_mode()
+        super().format_help(*args, **settings)
+
+
+class Commands(TyperGroup):
+    """The program, which is all commands."""
+
+    def format_help(self, *args: Any, **settings: Any) -> None:
+        """Print the program's help, or write it to Click's formatter if it is plain text."""
+        self.rich_markup_mode = _markup_mode()
+        super().format_help(*args, **settings)
+
+
+def _markup_mode() -> Literal["rich"] | None:
+    """Return Typer's name for help in panels if standard output is a terminal that can draw them; else None."""
+    in_terminal = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return "rich" if in_terminal else None
+
+
+def examples(*command_lines: str) -> str:
+    r"""Return an epilog that shows these command lines; `\b` keeps Click from filling its lines."""
+    return "\n  ".join(["\b\nExamples:", *command_lines])
