@@ -2,9 +2,9 @@
 
     python tests/programs/make_pretrained.py FOLDER-OF-MNIST mnistcnn/model/pretrained.keras [TRAINED.keras]
 
-TRAINED.keras, a model that this recipe and seed made before, saves the training. The weights stay float32 in the file.
-Half of their bits are zero, so the file is less than half as large. The program prints the weights' SHA-256 and the file's size,
-and compares the two models' answers on MNIST's test images.
+TRAINED.keras, a model that this recipe and seed made before, saves the training. The weights stay float32 in the file,
+but half of their bits are zero, so the file is less than half as large. The program prints the weights' SHA-256 and
+the file's size, and compares the two models' answers on MNIST's test images.
 """
 
 import hashlib

