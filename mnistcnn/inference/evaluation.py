@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 
 from mnistcnn.config import CLASSES
@@ -18,7 +17,6 @@ from mnistcnn.inference.measures import (
     wilson_interval,
 )
 from mnistcnn.model.model_file import TrainedModel
-from mnistcnn.model.network import logits_model, network_outputs
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
 WORST_MISTAKES = 20
@@ -31,7 +29,7 @@ def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) 
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    return _evaluation(trained, split_logits(logits_model(trained.model), images), images, dataset.name, name)
+    return _evaluation(trained, split_logits(trained, images), images, dataset.name, name)
 
 
 def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
@@ -41,7 +39,7 @@ def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | N
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    logits = [split_logits(logits_model(trained.model), images) for trained in models.values()]
+    logits = [split_logits(trained, images) for trained in models.values()]
     return Comparison(
         models=tuple(models),
         evaluations=tuple(
@@ -112,11 +110,6 @@ def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, 
     )
 
 
-def split_logits(network: keras.Model, images: Split) -> np.ndarray:
-    """Return a network's logits (N, 10) of a split; equal ones where an image has no ink, which is to know nothing."""
-    return np.where(images.has_ink[:, None], network_outputs(network, images.images), 0)
-
-
-def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
-    """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
-    return network_outputs(logits_model(trained.model), images)
+def split_logits(trained: TrainedModel, images: Split) -> np.ndarray:
+    """Return a model's logits (N, 10) of a split. An image without ink gets ten equal logits: no opinion."""
+    return np.where(images.has_ink[:, None], trained.logits(images.images), 0)

@@ -5,16 +5,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-import keras
 import numpy as np
 
-from mnistcnn.config import CLASSES
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.inference.calibration import are_sure
 from mnistcnn.inference.measures import softmax
-from mnistcnn.model.metadata import ModelMetadata
 from mnistcnn.model.model_file import TrainedModel
-from mnistcnn.model.network import logits_model, model_inputs, network_outputs
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.preparing import Digits, Invert, PreparedDigit, read_digits
 from mnistcnn.results import Prediction
@@ -49,7 +45,6 @@ def predict_numbers(
     small, so that the first answers need not wait for many pictures.
     """
     remaining = iter(pictures)
-    network = logits_model(trained.model)
     decoder = ThreadPoolExecutor(max_workers=1)
 
     def start_batch(size: int) -> list[Future[PreparedPicture]]:
@@ -61,7 +56,7 @@ def predict_numbers(
             batch = [future.result() for future in pending]
             # By fours: JAX compiles anew for every size.
             pending = start_batch(min(4 * len(batch), BATCH_SIZE))
-            yield from _read(network, trained.metadata, batch)
+            yield from _read(trained, batch)
     finally:
         # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
         decoder.shutdown(wait=False, cancel_futures=True)
@@ -74,14 +69,12 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
         return PreparedPicture(picture, error=str(error))
 
 
-def _read(
-    network: keras.Model, metadata: ModelMetadata, batch: Sequence[PreparedPicture]
-) -> Iterator[tuple[Prediction, ...]]:
+def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
     digits = [digit for prepared in batch for digit in prepared.digits]
-    logits = _logits(network, [digit.image for digit in digits])
+    logits = trained.logits(np.array([digit.image for digit in digits], np.uint8))
     probabilities = softmax(logits).astype(np.float32).tolist()
     others = np.array([digit.others for digit in digits])
-    sure = are_sure(logits, metadata.calibration, metadata.evidence, others).tolist()
+    sure = are_sure(logits, trained.metadata.calibration, trained.metadata.evidence, others).tolist()
     answers = zip(probabilities, sure, strict=True)
     for prepared in batch:
         picture = prepared.picture
@@ -101,14 +94,3 @@ def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[
         thumbnail=digit.thumbnail,
         label=picture.label,
     )
-
-
-def _logits(network: keras.Model, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the network's logits (N, 10) float32 of images (28, 28) uint8."""
-    if not images:
-        return np.empty((0, CLASSES), np.float32)
-    stacked = np.stack(images)
-    if len(images) >= BATCH_SIZE:
-        return network_outputs(network, stacked)
-    # Of fewer the compiling would take longer than it saves.
-    return np.asarray(keras.ops.convert_to_numpy(network(model_inputs(stacked), training=False)))

@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +23,12 @@ import h5py
 import keras
 import numpy as np
 
+from mnistcnn.config import CLASSES
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import UNFINISHED, written_whole
 from mnistcnn.model.archive import parse_json, read_members, shown
 from mnistcnn.model.metadata import ModelMetadata, decode_metadata, encode_metadata
-from mnistcnn.model.network import build_model
+from mnistcnn.model.network import KerasNetwork, build_model, describe_layers
 from mnistcnn.results import ModelInfo
 
 _METADATA_MEMBER = "mnistcnn.json"
@@ -66,10 +68,23 @@ class _UnexpectedArrayError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """A network with trained weights, float32 and not compiled, and where it comes from."""
+    """A network with trained weights, and where it comes from.
+
+    `model` is the Keras model, float32 and not compiled.
+    """
 
     model: keras.Model
     metadata: ModelMetadata
+
+    @cached_property
+    def _network(self) -> KerasNetwork:
+        return KerasNetwork(self.model)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits (N, 10) float32 of images (N, 28, 28) uint8, in their order."""
+        if not len(images):
+            return np.empty((0, CLASSES), np.float32)
+        return self._network.logits(images)
 
 
 def save_model(trained: TrainedModel, path: Path) -> None:
@@ -219,9 +234,6 @@ def _decode(path: Path, data: bytes | None) -> ModelMetadata:
 
 def model_info(path: Path) -> ModelInfo:
     """Read a model file, on the Keras that runs already. Raises MnistcnnError as `load_model` does."""
-    from mnistcnn.model.model_file import load_model
-    from mnistcnn.model.network import describe_layers
-
     trained = load_model(path)
     metadata = trained.metadata
     return ModelInfo(

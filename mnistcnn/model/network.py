@@ -1,16 +1,17 @@
 """The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network"."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import layers
 
-from mnistcnn.config import CLASSES, SIZE
+from mnistcnn.config import CLASSES
+from mnistcnn.model.inputs import IMAGE_SHAPE, model_inputs
 from mnistcnn.results import Layer
 
-IMAGE_SHAPE = (SIZE, SIZE, 1)
-BATCH_SIZE = 500  # images that the network is given at once where it does not learn from them
+# images: the largest batch that the compiled network is given
+BATCH_SIZE = 500
+# images: for fewer, compiling the network takes longer than it saves
+MIN_COMPILED = 250
 
 
 def build_model(
@@ -53,18 +54,18 @@ def logits_model(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer("logits").output, name="mnistcnn_logits")
 
 
-def model_inputs(images: Any, xp: Any = np) -> Any:
-    """Turn raw pixels into the network's inputs: uint8 (…, 28, 28) → float32 (…, 28, 28, 1) in [0, 1].
+class KerasNetwork:
+    """The forward pass of a Keras model, on the backend that Keras runs on. It shares the model's weights."""
 
-    `xp` is NumPy, or TensorFlow's NumPy API where the images are TensorFlow's.
-    """
-    return xp.asarray(images, dtype=np.float32)[..., None] / 255
+    def __init__(self, model: keras.Model) -> None:
+        self._network = logits_model(model)
 
-
-def network_outputs(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return what a network makes of images (N, 28, 28) uint8, in their order: (N, …) float32; none is dropped."""
-    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
-    return np.concatenate([network.predict_on_batch(model_inputs(batch)) for batch in batches])
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits (N, 10) float32 of images (N, 28, 28) uint8, in their order."""
+        if len(images) < MIN_COMPILED:
+            return np.asarray(keras.ops.convert_to_numpy(self._network(model_inputs(images), training=False)))
+        batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
+        return np.concatenate([self._network.predict_on_batch(model_inputs(batch)) for batch in batches])
 
 
 def describe_layers(model: keras.Model) -> tuple[Layer, ...]:
