@@ -1,4 +1,7 @@
-"""How well a model reads labelled images."""
+"""How well models read labelled images: one model measured, or several compared.
+
+In go models and a dataset, out come the plain data of `results`. It knows neither files nor reports.
+"""
 
 from collections.abc import Mapping
 
@@ -19,11 +22,12 @@ from mnistcnn.inference.measures import (
 from mnistcnn.model.model_file import TrainedModel
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
+# mistakes: the most that an evaluation shows
 WORST_MISTAKES = 20
 
 
 def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) -> Evaluation:
-    """Measure a model on every image of a split, the dataset's default one where none is named.
+    """Measure a model on every image of a split; None is the dataset's default split.
 
     Raises as `Dataset.split` does.
     """
@@ -33,7 +37,7 @@ def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) 
 
 
 def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
-    """Measure models, by name, on the same split, and find the images that they do not all read alike.
+    """Measure models, by name, on the same split, and find the images that they read differently.
 
     Raises as `Dataset.split` does.
     """
@@ -77,7 +81,7 @@ def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: 
 
 
 def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, ...]:
-    """Return the images misread with the highest probability, the surest first; probabilities (N, 10)."""
+    """Return the images that probabilities (N, 10) misread, the mistake with the highest probability first."""
     answers = probabilities.argmax(axis=1)
     (misread,) = np.nonzero((answers != images.labels) & images.has_ink)
     surest_first = misread[np.argsort(-probabilities[misread, answers[misread]], kind="stable")]
@@ -95,7 +99,7 @@ def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, 
 
 
 def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, ...]:
-    """Return the images that models with probabilities (models, N, 10) do not all read alike."""
+    """Return the images that models read differently, from their probabilities (models, N, 10)."""
     answers = probabilities.argmax(axis=2)  # (models, N)
     (apart,) = np.nonzero((answers != answers[0]).any(axis=0))
     return tuple(

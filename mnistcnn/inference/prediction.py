@@ -1,4 +1,8 @@
-"""Reading digits from pictures: many of them, in order, in bounded memory."""
+"""Digits read from pictures by a model: any number of pictures, in order, in bounded memory.
+
+In go a model and pictures by name, out come predictions. It knows neither how a digit is found in a picture
+(`pictures.preparing`) nor how a prediction is shown.
+"""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,12 +19,13 @@ from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.preparing import Digits, Invert, PreparedDigit, read_digits
 from mnistcnn.results import Prediction
 
+# pictures: the most that are decoded ahead and held at once
 BATCH_SIZE = 250
 
 
 @dataclass(frozen=True)
 class PreparedPicture:
-    """A picture's digits, from left to right, or why there are none."""
+    """A picture's digits, from left to right, or the reason why there are none."""
 
     picture: Picture
     digits: Sequence[PreparedDigit] = ()
@@ -28,9 +33,9 @@ class PreparedPicture:
 
 
 def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
-    """Yield what the network says of each picture, in their order; a picture that cannot be read has an `error`.
+    """Yield a prediction for each picture, in order; that of a picture that cannot be read has an `error`.
 
-    `invert` is whether strokes are dark on light ("auto": find out).
+    `invert` says whether strokes are dark on light; "auto" finds out.
     """
     for predictions in predict_numbers(trained, pictures, invert=invert, digits="one"):
         yield from predictions
@@ -39,10 +44,20 @@ def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Inver
 def predict_numbers(
     trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "many"
 ) -> Generator[tuple[Prediction, ...], None, None]:
-    """Yield for each picture what the network says of its digits, from left to right, or one `error`.
+    """Read the digits of each picture, from left to right.
 
-    One batch of pictures is decoded while the network reads the one before it, and no more are held. Batches begin
-    small, so that the first answers need not wait for many pictures.
+    One batch of pictures is decoded while the network reads the batch before, and no more are held. The first batches
+    are small, so that the first answers do not wait for many pictures.
+
+    Args:
+        trained: the model that reads the digits.
+        pictures: the pictures, in the order of the answers.
+        invert: whether strokes are dark on light; "auto" finds out.
+        digits: "one" for the one digit of a picture, "many" for all digits of a number in one line.
+
+    Yields:
+        For each picture at least one prediction; exactly one if it has an `error`.
+
     """
     remaining = iter(pictures)
     decoder = ThreadPoolExecutor(max_workers=1)
@@ -54,11 +69,11 @@ def predict_numbers(
         pending = start_batch(1)
         while pending:
             batch = [future.result() for future in pending]
-            # By fours: JAX compiles anew for every size.
+            # Four times as many each time, because JAX compiles anew for every size.
             pending = start_batch(min(4 * len(batch), BATCH_SIZE))
             yield from _read(trained, batch)
     finally:
-        # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
+        # After Ctrl-C, or once nobody reads on, only the picture under way is decoded: a batch can take a minute.
         decoder.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,4 +1,7 @@
-"""The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network"."""
+"""The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network", in Keras.
+
+Out come Keras models, their logits, and the weights that training starts from. It knows neither data nor files.
+"""
 
 import keras
 import numpy as np
@@ -17,13 +20,19 @@ MIN_COMPILED = 250
 def build_model(
     *, dropout: float = 0.4, seed: int = 0, dtype: str = "float32", dense: type[layers.Dense] = layers.Dense
 ) -> keras.Model:
-    """Build the tutorial's two-layer convolutional network with 3,274,634 parameters.
+    """Build the tutorial's network: two convolutions, 3,274,634 parameters.
 
-    Input ``image`` (batch, 28, 28, 1) float32 in [0, 1]; output ``probabilities`` (batch, 10) float32.
-    ``dropout`` is the rate of the dropout layer, in [0, 1), and ``seed`` what its random state starts from.
-    ``dtype`` is a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16
-    on float32 weights; logits and probabilities are float32 under either. ``dense`` is the class of the large dense
-    layer.
+    Args:
+        dropout: the rate of the dropout layer, in [0, 1).
+        seed: the seed of the dropout layer's random state.
+        dtype: a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16 on float32
+            weights. Logits and probabilities are float32 under either.
+        dense: the class of the large dense layer.
+
+    Returns:
+        A model with the input `image` (batch, 28, 28, 1) float32 in [0, 1] and the output `probabilities` (batch, 10)
+        float32.
+
     """
 
     # Layers state their layout and dtype, so that a keras.json with other defaults cannot change the network.
@@ -47,15 +56,15 @@ def build_model(
 
 
 def logits_model(model: keras.Model) -> keras.Model:
-    """Return the same network, sharing its weights, that ends at the logits: (batch, 10) float32.
+    """Return a model that shares another's weights and ends at its logits: (batch, 10) float32.
 
-    Losses are computed from logits, where log-softmax is stable on every backend.
+    Losses are computed from logits, because log-softmax is stable on every backend.
     """
     return keras.Model(model.input, model.get_layer("logits").output, name="mnistcnn_logits")
 
 
 class KerasNetwork:
-    """The forward pass of a Keras model, on the backend that Keras runs on. It shares the model's weights."""
+    """The forward pass of a Keras model, on the backend that Keras runs on; it shares the model's weights."""
 
     def __init__(self, model: keras.Model) -> None:
         self._network = logits_model(model)
@@ -69,7 +78,7 @@ class KerasNetwork:
 
 
 def describe_layers(model: keras.Model) -> tuple[Layer, ...]:
-    """Describe a network whose layers follow one another."""
+    """Describe a model whose layers follow one another."""
     before = [(), *((layer.name,) for layer in model.layers)]
     return tuple(
         Layer(
@@ -86,9 +95,9 @@ def describe_layers(model: keras.Model) -> tuple[Layer, ...]:
 def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Draw the weights that training starts from: kernels Glorot uniform, biases zero, float32.
 
-    They come from NumPy, whose RandomState is frozen for good (NEP 19), so that one seed starts alike on every
-    backend. Their distribution is tf.layers' default (Glorot and Bengio, "Understanding the difficulty of training
-    deep feedforward neural networks", 2010), their order that of ``model.get_weights()``.
+    NumPy draws them, because its RandomState never changes (NEP 19): one seed gives the same weights on every backend.
+    The distribution is the default of tf.layers (Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", 2010). The order is that of `model.get_weights()`.
     """
     generator = np.random.RandomState(seed)
 
