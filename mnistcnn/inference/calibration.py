@@ -1,26 +1,31 @@
-"""How far a network's answers can be believed: its temperature, their evidence, and which of them it is sure of."""
+"""How far a network's answers can be believed: a temperature for its probabilities, and a test that finds unsure ones.
+
+In go logits, out come a temperature, the evidence of an answer, and whether an answer is sure.
+"""
 
 import numpy as np
 
 from mnistcnn.inference.measures import log_softmax, softmax
 
-LOW, HIGH = 0.05, 20.0  # between which the temperature is looked for
-ITERATIONS = 60  # of golden-section search: to 1e-12 of the interval
+# The interval in which the temperature is looked for.
+LOW, HIGH = 0.05, 20.0
+# steps of golden-section search: 60 narrow the interval to 1e-12 of its length
+ITERATIONS = 60
 GOLDEN = (5**0.5 - 1) / 2
 
-# An answer below this calibrated probability is not sure.
+# calibrated probability: an answer below it is unsure
 SURE_PROBABILITY = 0.8
-# Nor is one with less evidence than all but this share of validation images have: rather a letter, or no writing.
+# share of the validation images: an answer with less evidence than all but this share have is unsure (a letter, noise)
 WEAK = 0.02
-# Nor one of a picture with as many other things of the digit's size: rather a page of text.
+# shapes of the digit's size beside it in the picture: an answer among so many is unsure (text)
 MANY = 2
 
 
 def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature by which logits (N, 10), divided, predict the labels (N,) with the lowest loss.
+    """Return the temperature that logits (N, 10) are divided by to predict the labels (N,) with the lowest loss.
 
-    Guo et al., "On Calibration of Modern Neural Networks", 2017. The loss has one minimum, since it is convex in the
-    inverse of the temperature.
+    The method is that of Guo et al., "On Calibration of Modern Neural Networks", 2017. The loss has one minimum,
+    because it is convex in the inverse of the temperature.
     """
 
     def loss(log_temperature: float) -> float:
@@ -35,24 +40,31 @@ def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def evidence(logits: np.ndarray) -> np.ndarray:
-    """Return how strongly logits (N, 10) speak for any digit at all: how far (N,) the largest is above their mean.
+    """Return how strongly logits (N, 10) speak for any digit: the largest less their mean, (N,).
 
-    The largest logit of Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World Settings", 2022; above
-    the mean, because nothing else in training says where their zero is.
+    Hendrycks et al., "Scaling Out-of-Distribution Detection for Real-World Settings", 2022, take the largest logit.
+    Here the mean is subtracted, because training leaves the zero of the logits open.
     """
     return np.asarray(logits.max(axis=1) - logits.mean(axis=1))
 
 
 def least_evidence(logits: np.ndarray) -> float:
-    """Return the evidence that all but a share of WEAK images have, of logits (N, 10) of images of digits."""
+    """Return the evidence that all but a share of WEAK of some images of digits have, from their logits (N, 10)."""
     return float(np.quantile(evidence(logits), WEAK))
 
 
 def are_sure(logits: np.ndarray, temperature: float | None, least: float | None, others: np.ndarray) -> np.ndarray:
-    """Tell which answers of logits (N, 10) are ones to rely on: (N,) bool.
+    """Tell which answers can be relied on: (N,) bool.
 
-    They have a high calibrated probability, a temperature of None counting as 1; at least the `least` evidence, if that
-    is known; and few `others` (N,) in their picture.
+    Args:
+        logits: the logits (N, 10) of the answers.
+        temperature: the temperature that they are divided by; None is 1.
+        least: the least evidence of a sure answer; None does not ask for any.
+        others: how many shapes of the digit's size (N,) stand beside it in its picture.
+
+    Returns:
+        True for an answer that is probable enough, has evidence enough, and stands beside fewer than MANY shapes.
+
     """
     probable = softmax(logits / (temperature or 1.0)).max(axis=1) >= SURE_PROBABILITY
     return np.asarray(probable & (others < MANY) & (evidence(logits) >= (-np.inf if least is None else least)))

@@ -1,8 +1,10 @@
-"""How well a model reads labelled images."""
+"""How well models read labelled images: one model measured, or several compared.
+
+In go models and a dataset, out come the plain data of `results`. It knows neither files nor reports.
+"""
 
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 
 from mnistcnn.config import CLASSES
@@ -18,30 +20,30 @@ from mnistcnn.inference.measures import (
     wilson_interval,
 )
 from mnistcnn.model.model_file import TrainedModel
-from mnistcnn.model.network import logits_model, network_outputs
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
+# mistakes: the most that an evaluation shows
 WORST_MISTAKES = 20
 
 
 def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) -> Evaluation:
-    """Measure a model on every image of a split, the dataset's default one where none is named.
+    """Measure a model on every image of a split; None is the dataset's default split.
 
     Raises as `Dataset.split` does.
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    return _evaluation(trained, split_logits(logits_model(trained.model), images), images, dataset.name, name)
+    return _evaluation(trained, split_logits(trained, images), images, dataset.name, name)
 
 
 def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
-    """Measure models, by name, on the same split, and find the images that they do not all read alike.
+    """Measure models, by name, on the same split, and find the images that they read differently.
 
     Raises as `Dataset.split` does.
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    logits = [split_logits(logits_model(trained.model), images) for trained in models.values()]
+    logits = [split_logits(trained, images) for trained in models.values()]
     return Comparison(
         models=tuple(models),
         evaluations=tuple(
@@ -79,7 +81,7 @@ def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: 
 
 
 def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, ...]:
-    """Return the images misread with the highest probability, the surest first; probabilities (N, 10)."""
+    """Return the images that probabilities (N, 10) misread, the mistake with the highest probability first."""
     answers = probabilities.argmax(axis=1)
     (misread,) = np.nonzero((answers != images.labels) & images.has_ink)
     surest_first = misread[np.argsort(-probabilities[misread, answers[misread]], kind="stable")]
@@ -97,7 +99,7 @@ def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, 
 
 
 def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, ...]:
-    """Return the images that models with probabilities (models, N, 10) do not all read alike."""
+    """Return the images that models read differently, from their probabilities (models, N, 10)."""
     answers = probabilities.argmax(axis=2)  # (models, N)
     (apart,) = np.nonzero((answers != answers[0]).any(axis=0))
     return tuple(
@@ -112,11 +114,6 @@ def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, 
     )
 
 
-def split_logits(network: keras.Model, images: Split) -> np.ndarray:
-    """Return a network's logits (N, 10) of a split; equal ones where an image has no ink, which is to know nothing."""
-    return np.where(images.has_ink[:, None], network_outputs(network, images.images), 0)
-
-
-def predicted_logits(trained: TrainedModel, images: np.ndarray) -> np.ndarray:
-    """Run the network over images (N, 28, 28) uint8 and return its logits (N, 10) float32; none is dropped."""
-    return network_outputs(logits_model(trained.model), images)
+def split_logits(trained: TrainedModel, images: Split) -> np.ndarray:
+    """Return a model's logits (N, 10) of a split. An image without ink gets ten equal logits: no opinion."""
+    return np.where(images.has_ink[:, None], trained.logits(images.images), 0)

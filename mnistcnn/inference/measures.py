@@ -1,4 +1,7 @@
-"""What a split of probabilities and labels comes to, as numbers: accuracy and how sure it is, by class, calibration."""
+"""Measures of probabilities against labels: loss, accuracy and its interval, confusion, calibration.
+
+In go NumPy arrays, out come numbers. It knows neither models nor datasets.
+"""
 
 import math
 
@@ -6,12 +9,14 @@ import numpy as np
 
 from mnistcnn.results import CalibrationBin, ClassMeasures
 
-Z_95 = 1.959963984540054  # standard normal quantile of 97.5 %
-CALIBRATION_BINS = 15  # as Guo et al., "On Calibration of Modern Neural Networks", 2017
+# standard deviations: the 97.5 % quantile of the normal distribution
+Z_95 = 1.959963984540054
+# bins of equal width (the number in Guo et al., "On Calibration of Modern Neural Networks", 2017)
+CALIBRATION_BINS = 15
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Return the log-probabilities (N, 10) float64 of logits (N, 10); no size of logit overflows."""
+    """Return the log-probabilities (N, 10) float64 of logits (N, 10), without overflow for logits of any size."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
@@ -22,7 +27,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % score interval of Wilson (1927) for a share; it stays in [0, 1], and is no point at 0 or 1."""
+    """Return the 95 % score interval of Wilson (1927) for a share: within [0, 1], and wider than a point at 0 and 1."""
     share = hits / trials
     spread = Z_95**2 / trials
     centre = (share + spread / 2) / (1 + spread)
@@ -31,7 +36,7 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10), 0 of none."""
+    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10); 0 if there are no labels."""
     if not len(labels):
         return 0.0
     likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
@@ -39,16 +44,16 @@ def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int) -> flo
 
 
 def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
-    """Count images by label, the row, and answer, the column: (classes, classes) int64."""
+    """Count images by label (row) and answer (column): (classes, classes) int64."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, answers), 1)
     return counts
 
 
 def measures_by_class(confusion: np.ndarray, shown: np.ndarray) -> tuple[ClassMeasures, ...]:
-    """Return precision, recall and F1 of each class; one that nothing was read as, or shown of, scores 0 there.
+    """Return precision, recall and F1 of each class; a measure without images is 0.
 
-    `shown` (classes,) counts the images of each label, those that got no answer among them.
+    `shown` (classes,) counts the images of each label, including those without an answer.
     """
     hits, read = confusion.diagonal(), confusion.sum(axis=0)
     return tuple(
@@ -64,7 +69,7 @@ def measures_by_class(confusion: np.ndarray, shown: np.ndarray) -> tuple[ClassMe
 
 
 def calibration_bins(probabilities: np.ndarray, labels: np.ndarray) -> tuple[CalibrationBin, ...]:
-    """Group images by the probability (0, 1] of their answer, in 15 steps of equal width; empty ones are left out."""
+    """Group images by the probability of their answer, in (0, 1], into 15 equal bins without the empty ones."""
     confidence = probabilities.max(axis=1)
     hits = probabilities.argmax(axis=1) == labels
     places = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
@@ -81,7 +86,7 @@ def calibration_bins(probabilities: np.ndarray, labels: np.ndarray) -> tuple[Cal
 
 
 def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
-    """Return the expected calibration error: how far, on average over images, accuracy is from confidence."""
+    """Return the expected calibration error: the mean distance, over images, of accuracy from confidence."""
     images = sum(group.images for group in bins)
     return sum(group.images * abs(group.accuracy - group.confidence) for group in bins) / max(images, 1)
 
@@ -91,6 +96,6 @@ def _ratio(part: np.int64, whole: np.int64) -> float:
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Return the mean softmax cross-entropy in nats, and the share read right, of logits (N, 10), labels (N,)."""
+    """Return the mean softmax cross-entropy in nats, and the share read right, of logits (N, 10) and labels (N,)."""
     loss = -log_softmax(logits)[np.arange(len(labels)), labels].mean()
     return float(loss), float((logits.argmax(axis=1) == labels).mean())

@@ -1,40 +1,48 @@
-"""Reading digits from pictures: many of them, in order, in bounded memory."""
+"""Digits read from pictures by a model: any number of pictures, in order, in bounded memory.
+
+In go a model and pictures by name, out come predictions. It knows neither how a digit is found in a picture
+(`pictures.preparing`) nor how a prediction is shown.
+"""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-import keras
 import numpy as np
 
-from mnistcnn.config import CLASSES
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.inference.calibration import are_sure
 from mnistcnn.inference.measures import softmax
-from mnistcnn.model.metadata import ModelMetadata
 from mnistcnn.model.model_file import TrainedModel
-from mnistcnn.model.network import logits_model, model_inputs, network_outputs
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.preparing import Digits, Invert, PreparedDigit, read_digits
 from mnistcnn.results import Prediction
 
+# pictures: the most that are decoded ahead and held at once
 BATCH_SIZE = 250
+# pictures: up to so many, NumPy has read them all before Keras on TensorFlow has
+MAX_NUMPY_PICTURES = 1_000
 
 
 @dataclass(frozen=True)
 class PreparedPicture:
-    """A picture's digits, from left to right, or why there are none."""
+    """A picture's digits, from left to right, or the reason why there are none."""
 
     picture: Picture
     digits: Sequence[PreparedDigit] = ()
     error: str | None = None
 
 
-def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
-    """Yield what the network says of each picture, in their order; a picture that cannot be read has an `error`.
+def quickest_backend(pictures: int) -> str:
+    """Return the name of the backend that reads so many pictures soonest, the time to start it counted."""
+    return "numpy" if pictures <= MAX_NUMPY_PICTURES else "tensorflow"
 
-    `invert` is whether strokes are dark on light ("auto": find out).
+
+def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
+    """Yield a prediction for each picture, in order; that of a picture that cannot be read has an `error`.
+
+    `invert` says whether strokes are dark on light; "auto" finds out.
     """
     for predictions in predict_numbers(trained, pictures, invert=invert, digits="one"):
         yield from predictions
@@ -43,13 +51,22 @@ def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Inver
 def predict_numbers(
     trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "many"
 ) -> Generator[tuple[Prediction, ...], None, None]:
-    """Yield for each picture what the network says of its digits, from left to right, or one `error`.
+    """Read the digits of each picture, from left to right.
 
-    One batch of pictures is decoded while the network reads the one before it, and no more are held. Batches begin
-    small, so that the first answers need not wait for many pictures.
+    One batch of pictures is decoded while the network reads the batch before, and no more are held. The first batches
+    are small, so that the first answers do not wait for many pictures.
+
+    Args:
+        trained: the model that reads the digits.
+        pictures: the pictures, in the order of the answers.
+        invert: whether strokes are dark on light; "auto" finds out.
+        digits: "one" for the one digit of a picture, "many" for all digits of a number in one line.
+
+    Yields:
+        For each picture at least one prediction; exactly one if it has an `error`.
+
     """
     remaining = iter(pictures)
-    network = logits_model(trained.model)
     decoder = ThreadPoolExecutor(max_workers=1)
 
     def start_batch(size: int) -> list[Future[PreparedPicture]]:
@@ -59,11 +76,11 @@ def predict_numbers(
         pending = start_batch(1)
         while pending:
             batch = [future.result() for future in pending]
-            # By fours: JAX compiles anew for every size.
+            # Four times as many each time, because JAX compiles anew for every size.
             pending = start_batch(min(4 * len(batch), BATCH_SIZE))
-            yield from _read(network, trained.metadata, batch)
+            yield from _read(trained, batch)
     finally:
-        # Ctrl-C or a reader that leaves: a batch of photos takes a minute to decode, so only the one under way is.
+        # After Ctrl-C, or once nobody reads on, only the picture under way is decoded: a batch can take a minute.
         decoder.shutdown(wait=False, cancel_futures=True)
 
 
@@ -74,14 +91,12 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
         return PreparedPicture(picture, error=str(error))
 
 
-def _read(
-    network: keras.Model, metadata: ModelMetadata, batch: Sequence[PreparedPicture]
-) -> Iterator[tuple[Prediction, ...]]:
+def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
     digits = [digit for prepared in batch for digit in prepared.digits]
-    logits = _logits(network, [digit.image for digit in digits])
+    logits = trained.logits(np.array([digit.image for digit in digits], np.uint8))
     probabilities = softmax(logits).astype(np.float32).tolist()
     others = np.array([digit.others for digit in digits])
-    sure = are_sure(logits, metadata.calibration, metadata.evidence, others).tolist()
+    sure = are_sure(logits, trained.metadata.calibration, trained.metadata.evidence, others).tolist()
     answers = zip(probabilities, sure, strict=True)
     for prepared in batch:
         picture = prepared.picture
@@ -101,14 +116,3 @@ def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[
         thumbnail=digit.thumbnail,
         label=picture.label,
     )
-
-
-def _logits(network: keras.Model, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the network's logits (N, 10) float32 of images (28, 28) uint8."""
-    if not images:
-        return np.empty((0, CLASSES), np.float32)
-    stacked = np.stack(images)
-    if len(images) >= BATCH_SIZE:
-        return network_outputs(network, stacked)
-    # Of fewer the compiling would take longer than it saves.
-    return np.asarray(keras.ops.convert_to_numpy(network(model_inputs(stacked), training=False)))

@@ -1,4 +1,8 @@
-"""A zip file and the JSON in it, read as a stranger's: in memory, within limits, nothing ever extracted."""
+"""A zip file and the JSON text in it, read without trusting either.
+
+In goes a path with the members that its file may hold, out come their bytes. Everything happens in memory and within
+limits, and nothing is ever extracted. It does not know what the members mean.
+"""
 
 import json
 import reprlib
@@ -13,9 +17,12 @@ from typing import NoReturn
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import directory_bytes
 
-_MAX_FILE_BYTES = 64 << 20  # this network trained with Adam and saved by Keras itself has 40 MB
-_MAX_DIRECTORY_BYTES = 16 << 10  # zipfile builds an object for every entry, and asks nobody how many there are
+# bytes: the largest model file that is read (this network, trained with Adam and saved by Keras itself, has 40 MB)
+_MAX_FILE_BYTES = 64 << 20
+# bytes: the largest zip directory that is read, because zipfile builds an object for every entry in it
+_MAX_DIRECTORY_BYTES = 16 << 10
 
+# What a file with these first bytes is called in a message.
 _SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
     b"\x89PNG": "a PNG picture",
@@ -33,16 +40,16 @@ _shortened.maxlevel = 3
 
 
 def shown(value: object) -> str:
-    """Return a value out of a stranger's file as a short, printable literal on one line."""
+    """Return a value out of an untrusted file as a short, printable literal on one line."""
     return _shortened.repr(value)
 
 
 def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]) -> dict[str, bytes]:
-    """Return the members of a zip file by name, decompressed and their checksums verified.
+    """Return the members of a zip file by name, decompressed, with their checksums verified.
 
-    ``limits`` names every member that the file may hold, with the most bytes that it may have; those that are
-    not ``optional`` must be there. At most 64 MiB are read from the file, and no member comes out larger than
-    its limit, whatever the headers say. Raises MnistcnnError for anything else than such a file.
+    `limits` names every member that the file may hold, with its largest size in bytes. A member that is not `optional`
+    must be there. At most 64 MiB are read from the file, and no member comes out larger than its limit, whatever the
+    headers say. Raises MnistcnnError for any other file.
     """
     data = _read_file(path)
     _check_directory(path, data)
@@ -51,7 +58,7 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
             entries = archive.infolist()
             _check_names(path, [entry.filename for entry in entries], limits, optional)
             return {entry.filename: _read_member(path, archive, entry, limits[entry.filename]) for entry in entries}
-    # All that zipfile raises for damaged archives, RuntimeError being for passwords; its messages quote them.
+    # zipfile raises all of these for damaged archives, and RuntimeError for a password. Its messages quote the file.
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -65,10 +72,10 @@ def read_members(path: Path, limits: Mapping[str, int], optional: frozenset[str]
 
 
 def parse_json(data: bytes) -> object:
-    """Return the value of a UTF-8 JSON text; ValueError says what is wrong with one that is none."""
+    """Return the value of a UTF-8 JSON text. Raises ValueError, with the reason, if the text is not JSON."""
 
     def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no JSON")
+        raise ValueError(f"{constant} is not JSON")
 
     try:
         return json.loads(data.decode(), parse_constant=refuse)
@@ -79,7 +86,7 @@ def parse_json(data: bytes) -> object:
 def _read_file(path: Path) -> bytes:
     try:
         status = path.stat()
-        # A pipe or a device would block, or never end.
+        # Reading a pipe or a device could block, or never end.
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
             raise MnistcnnError(f"{path} is {kind}, not a model; name a .keras file")
@@ -111,7 +118,7 @@ def _kind(data: bytes) -> str:
             return kind
     if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:512]):
         return "a text file"
-    return "no zip file"
+    return "a file of an unknown kind"
 
 
 def _check_names(path: Path, names: list[str], limits: Mapping[str, int], optional: frozenset[str]) -> None:
@@ -132,7 +139,7 @@ def _check_names(path: Path, names: list[str], limits: Mapping[str, int], option
 def _read_member(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise MnistcnnError(f"{path} is not a model: {entry.filename} is no plain file; name a .keras file")
+        raise MnistcnnError(f"{path} is not a model: {entry.filename} is not a plain file; name a .keras file")
     if entry.file_size > limit:
         raise MnistcnnError(
             f"{path} is not a model of this program: {entry.filename} has {entry.file_size:,} bytes, at most "

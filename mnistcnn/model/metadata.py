@@ -1,4 +1,4 @@
-"""Where a model comes from: the `mnistcnn.json` inside the model file."""
+"""Where a model comes from, and how far to believe it: the `mnistcnn.json` inside the model file."""
 
 import dataclasses
 import json
@@ -6,19 +6,31 @@ from typing import Any
 
 from mnistcnn.model.archive import parse_json, shown
 
+# The layout of the JSON text that this version writes and reads.
 _SCHEMA = 1
+# characters: what is kept of a text
 _MAX_TEXT = 200
+# The largest number of versions that a file may name.
 _MAX_VERSIONS = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelMetadata:
-    """Where a model comes from; None is unknown, as all of it is for a file that Keras alone wrote.
+    """Where a model comes from. None means unknown; in a file that Keras alone wrote, every field is unknown.
 
-    ``step`` counts the training steps, ``data`` says what was trained on, ``accuracy`` is on its test split,
-    in [0, 1], and ``versions`` are those of mnistcnn, python, keras and the backend. ``calibration`` is the
-    temperature that the logits are divided by, in [0.01, 100], and ``evidence`` the least, in [-1000, 1000], that an
-    answer to rely on has (see `calibration`). Raises ValueError for other values.
+    Args:
+        schema: the layout of the JSON text, 1.
+        recipe: the recipe that it was trained with.
+        step: the number of training steps.
+        data: the name of the dataset that it was trained on.
+        accuracy: the share of that dataset's test split that it reads right, in [0, 1].
+        versions: the versions of mnistcnn, python, keras and the backend.
+        calibration: the temperature that the logits are divided by, in [0.01, 100].
+        evidence: the least evidence of an answer to rely on, in [-1000, 1000]; see `inference.calibration`.
+
+    Raises:
+        ValueError: a value of another type or range.
+
     """
 
     schema: int = _SCHEMA
@@ -54,14 +66,14 @@ def encode_metadata(metadata: ModelMetadata) -> bytes:
 
 
 def decode_metadata(data: bytes) -> ModelMetadata:
-    """Return the metadata that a stranger's JSON text holds, with every text made short and printable.
+    """Return the metadata in an untrusted JSON text, with every text made short and printable.
 
-    Absent fields are unknown, and fields that are not known here are ignored. Raises ValueError for anything
-    else than a JSON object, for values of the wrong type or range, and for a newer schema.
+    Absent fields are unknown, and fields that this version does not know are ignored. Raises ValueError for a text that
+    is not a JSON object, for values of the wrong type or range, and for a newer schema.
     """
     values = parse_json(data)
     if not isinstance(values, dict):
-        raise ValueError(f"{shown(values)} is no object")
+        raise ValueError(f"{shown(values)} is not an object")
     metadata = ModelMetadata(
         **{field.name: values[field.name] for field in dataclasses.fields(ModelMetadata) if field.name in values}
     )

@@ -1,28 +1,38 @@
-"""The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network"."""
+"""The network of the TensorFlow tutorial "A Guide to TF Layers: Building a Convolutional Neural Network", in Keras.
 
-from typing import Any
+Out come Keras models, their logits, and the weights that training starts from. It knows neither data nor files.
+"""
 
 import keras
 import numpy as np
 from keras import layers
 
-from mnistcnn.config import CLASSES, SIZE
+from mnistcnn.config import CLASSES
+from mnistcnn.model.inputs import IMAGE_SHAPE, model_inputs
 from mnistcnn.results import Layer
 
-IMAGE_SHAPE = (SIZE, SIZE, 1)
-BATCH_SIZE = 500  # images that the network is given at once where it does not learn from them
+# images: the largest batch that the compiled network is given
+BATCH_SIZE = 500
+# images: for fewer, compiling the network takes longer than it saves
+MIN_COMPILED = 250
 
 
 def build_model(
     *, dropout: float = 0.4, seed: int = 0, dtype: str = "float32", dense: type[layers.Dense] = layers.Dense
 ) -> keras.Model:
-    """Build the tutorial's two-layer convolutional network with 3,274,634 parameters.
+    """Build the tutorial's network: two convolutions, 3,274,634 parameters.
 
-    Input ``image`` (batch, 28, 28, 1) float32 in [0, 1]; output ``probabilities`` (batch, 10) float32.
-    ``dropout`` is the rate of the dropout layer, in [0, 1), and ``seed`` what its random state starts from.
-    ``dtype`` is a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16
-    on float32 weights; logits and probabilities are float32 under either. ``dense`` is the class of the large dense
-    layer.
+    Args:
+        dropout: the rate of the dropout layer, in [0, 1).
+        seed: the seed of the dropout layer's random state.
+        dtype: a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16 on float32
+            weights. Logits and probabilities are float32 under either.
+        dense: the class of the large dense layer.
+
+    Returns:
+        A model with the input `image` (batch, 28, 28, 1) float32 in [0, 1] and the output `probabilities` (batch, 10)
+        float32.
+
     """
 
     # Layers state their layout and dtype, so that a keras.json with other defaults cannot change the network.
@@ -46,29 +56,29 @@ def build_model(
 
 
 def logits_model(model: keras.Model) -> keras.Model:
-    """Return the same network, sharing its weights, that ends at the logits: (batch, 10) float32.
+    """Return a model that shares another's weights and ends at its logits: (batch, 10) float32.
 
-    Losses are computed from logits, where log-softmax is stable on every backend.
+    Losses are computed from logits, because log-softmax is stable on every backend.
     """
     return keras.Model(model.input, model.get_layer("logits").output, name="mnistcnn_logits")
 
 
-def model_inputs(images: Any, xp: Any = np) -> Any:
-    """Turn raw pixels into the network's inputs: uint8 (…, 28, 28) → float32 (…, 28, 28, 1) in [0, 1].
+class KerasNetwork:
+    """The forward pass of a Keras model, on the backend that Keras runs on; it shares the model's weights."""
 
-    `xp` is NumPy, or TensorFlow's NumPy API where the images are TensorFlow's.
-    """
-    return xp.asarray(images, dtype=np.float32)[..., None] / 255
+    def __init__(self, model: keras.Model) -> None:
+        self._network = logits_model(model)
 
-
-def network_outputs(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return what a network makes of images (N, 28, 28) uint8, in their order: (N, …) float32; none is dropped."""
-    batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
-    return np.concatenate([network.predict_on_batch(model_inputs(batch)) for batch in batches])
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits (N, 10) float32 of images (N, 28, 28) uint8, in their order."""
+        if len(images) < MIN_COMPILED:
+            return np.asarray(keras.ops.convert_to_numpy(self._network(model_inputs(images), training=False)))
+        batches = (images[first : first + BATCH_SIZE] for first in range(0, len(images), BATCH_SIZE))
+        return np.concatenate([self._network.predict_on_batch(model_inputs(batch)) for batch in batches])
 
 
 def describe_layers(model: keras.Model) -> tuple[Layer, ...]:
-    """Describe a network whose layers follow one another."""
+    """Describe a model whose layers follow one another."""
     before = [(), *((layer.name,) for layer in model.layers)]
     return tuple(
         Layer(
@@ -85,9 +95,9 @@ def describe_layers(model: keras.Model) -> tuple[Layer, ...]:
 def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Draw the weights that training starts from: kernels Glorot uniform, biases zero, float32.
 
-    They come from NumPy, whose RandomState is frozen for good (NEP 19), so that one seed starts alike on every
-    backend. Their distribution is tf.layers' default (Glorot and Bengio, "Understanding the difficulty of training
-    deep feedforward neural networks", 2010), their order that of ``model.get_weights()``.
+    NumPy draws them, because its RandomState never changes (NEP 19): one seed gives the same weights on every backend.
+    The distribution is the default of tf.layers (Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", 2010). The order is that of `model.get_weights()`.
     """
     generator = np.random.RandomState(seed)
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 
+from mnistcnn.config import TRAINING_BACKENDS
 from mnistcnn.report.console import console_on
 from mnistcnn.report.text_graphics import printable
 from mnistcnn.results import BackendInfo, ModelInfo, SystemInfo
@@ -25,7 +26,7 @@ def backend_line(backend: BackendInfo) -> str:
     if backend.error is not None:
         return f"{name} does not work: {printable(backend.error)}"
     devices = ", ".join(backend.devices)
-    if backend.name == "openvino":
+    if backend.name not in TRAINING_BACKENDS:
         return f"{name} {devices}; evaluates and predicts only, in float32"
     return f"{name} {devices}; --precision auto: {backend.precision}, because {printable(str(backend.reason))}"
 

@@ -18,12 +18,12 @@ from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
 
 
-def chosen_backend(option: str | None = None) -> str:
-    """Return the backend's name in Keras's own order: the option, KERAS_BACKEND, keras.json, TensorFlow.
+def chosen_backend(option: str | None = None, default: str = "tensorflow") -> str:
+    """Return the backend's name in Keras's own order: the option, KERAS_BACKEND, keras.json, the default.
 
     Raises UsageError for a name that is none, MnistcnnError where the backend is not installed.
     """
-    backend = option or chosen_backend_name()
+    backend = option or _named_backend() or default
     if backend not in BACKENDS:
         raise UsageError(f"--backend must be one of {', '.join(BACKENDS)}; received {backend!r}")
     if importlib.util.find_spec(backend) is None:
@@ -33,7 +33,14 @@ def chosen_backend(option: str | None = None) -> str:
 
 def chosen_backend_name() -> str:
     """Return the backend that is taken where no option names one, installed or not."""
-    return os.environ.get("KERAS_BACKEND") or _configured_backend() or "tensorflow"
+    return _named_backend() or "tensorflow"
+
+
+def _named_backend() -> str | None:
+    """Return the backend that the environment or the user's settings name; None if they name none."""
+    configured = _configured_backend()
+    # Keras writes a keras.json that says "tensorflow" wherever it finds none, so that name is nobody's choice.
+    return os.environ.get("KERAS_BACKEND") or (configured if configured != "tensorflow" else None)
 
 
 def _configured_backend() -> str | None:
@@ -45,6 +52,31 @@ def _configured_backend() -> str | None:
         return None
 
 
+def start_backend(option: str | None = None, device: str | None = None, *, default: str = "tensorflow") -> str:
+    """Start what computes answers, and return the backend's name: "numpy", or the one that Keras runs on.
+
+    NumPy needs neither Keras nor TensorFlow, and imports neither.
+
+    Args:
+        option: the backend that the user names; None asks KERAS_BACKEND and keras.json.
+        device: the device that the user names; None is the one that the backend prefers.
+        default: the backend if none of them names one.
+
+    Returns:
+        The backend's name, which `model_file.load_model` takes.
+
+    Raises:
+        UsageError, MnistcnnError: as for `chosen_backend`, `use_device` and `start_keras`.
+
+    """
+    backend = chosen_backend(option, default)
+    if backend != "numpy":
+        return start_keras(backend, device)
+    if device is not None:
+        use_device(backend, device)
+    return backend
+
+
 def start_keras(option: str | None = None, device: str | None = None, *, to_train: bool = False) -> str:
     """Import Keras on the chosen backend and device, quietly, with this project's defaults; return the backend's name.
 
@@ -54,6 +86,8 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     backend = chosen_backend(option)
     if to_train and backend not in TRAINING_BACKENDS:
         raise UsageError(f"{backend} only evaluates and predicts: train with --backend {', '.join(TRAINING_BACKENDS)}")
+    if backend == "numpy":
+        raise UsageError("--backend numpy computes without Keras, which is needed here: name another backend")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process

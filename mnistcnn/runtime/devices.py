@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mnistcnn.config import TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are fast
@@ -40,7 +41,7 @@ def list_devices(backend: str) -> list[str]:
 
         kinds = ["gpu"] * torch.cuda.device_count() + ["mps"] * torch.backends.mps.is_available()
         return _numbered([*kinds, *["xpu"] * torch.xpu.device_count(), "cpu"])
-    return ["cpu:0"]  # Keras's OpenVINO backend computes nowhere else
+    return ["cpu:0"]  # NumPy and Keras's OpenVINO backend compute nowhere else
 
 
 def _numbered(kinds: list[str]) -> list[str]:
@@ -114,8 +115,8 @@ def chosen_precision(precision: str, backend: str, device: str) -> str:
 def automatic_precision(backend: str, device: str) -> tuple[str, str]:
     """Return the precision that `auto` takes on a device, and why: bfloat16 where it is faster than float32."""
     kind, index = parse_device(device)
-    if backend == "openvino":
-        return "float32", "OpenVINO does not train"
+    if backend not in TRAINING_BACKENDS:
+        return "float32", f"{backend} does not train"
     if kind == "tpu":
         return "bfloat16", "a TPU multiplies bfloat16"
     if kind == "gpu":

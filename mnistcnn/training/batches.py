@@ -11,7 +11,7 @@ import tensorflow.experimental.numpy as tnp
 
 from mnistcnn.config import CLASSES, TrainConfig
 from mnistcnn.data.dataset import Split
-from mnistcnn.model.network import model_inputs
+from mnistcnn.model.inputs import model_inputs
 from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.augmentation import augment
 

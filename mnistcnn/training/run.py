@@ -16,7 +16,7 @@ from mnistcnn.data.dataset import Dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingStarted, tell
 from mnistcnn.inference.calibration import fitted_temperature, least_evidence
-from mnistcnn.inference.evaluation import evaluate, predicted_logits
+from mnistcnn.inference.evaluation import evaluate
 from mnistcnn.inference.measures import loss_and_accuracy
 from mnistcnn.model.metadata import ModelMetadata
 from mnistcnn.model.model_file import TrainedModel, are_usable, save_model
@@ -212,5 +212,5 @@ def _calibration(trained: TrainedModel, config: TrainConfig, dataset: Dataset) -
         return None, None
     if not len(validation):
         return None, None
-    logits = predicted_logits(trained, validation.images)
+    logits = trained.logits(validation.images)
     return fitted_temperature(logits, validation.labels), least_evidence(logits)

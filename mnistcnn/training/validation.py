@@ -14,7 +14,9 @@ from mnistcnn.data.dataset import Dataset
 from mnistcnn.events import Listener, tell
 from mnistcnn.inference.evaluation import split_logits
 from mnistcnn.inference.measures import loss_and_accuracy
-from mnistcnn.model.network import build_model, logits_model
+from mnistcnn.model.metadata import ModelMetadata
+from mnistcnn.model.model_file import TrainedModel
+from mnistcnn.model.network import build_model
 from mnistcnn.results import TrainingValidation
 from mnistcnn.runtime.team import ALONE, Team, on_this_process_only
 from mnistcnn.training.callbacks import StepCallback
@@ -55,7 +57,7 @@ class Validation(StepCallback):
         if self._every:
             self._split = dataset.split("validation")
             with on_this_process_only():
-                self._network = logits_model(build_model())
+                self._trained = TrainedModel(model=build_model(), metadata=ModelMetadata())
 
     @property
     def is_out_of_patience(self) -> bool:
@@ -87,8 +89,8 @@ class Validation(StepCallback):
                 self.model.stop_training = True
 
     def _measure(self, weights: list[np.ndarray]) -> tuple[float, float]:
-        self._network.set_weights(weights)
-        return loss_and_accuracy(split_logits(self._network, self._split), self._split.labels)
+        self._trained.model.set_weights(weights)
+        return loss_and_accuracy(split_logits(self._trained, self._split), self._split.labels)
 
     def _validate(self, step: int) -> None:
         weights = self.model.get_weights()

@@ -95,7 +95,6 @@ def main() -> None:
     if options.models:
         options.models.mkdir(parents=True, exist_ok=True)
     start_keras("tensorflow", to_train=True)
-    from mnistcnn.inference.evaluation import predicted_logits
     from mnistcnn.inference.measures import loss_and_accuracy
     from mnistcnn.model.model_file import save_model
     from mnistcnn.training import augmentation
@@ -122,10 +121,10 @@ def main() -> None:
         for seed in range(options.seeds):
             result = train(replace(recipe, seed=seed, **changes), dataset)
             trained = result.model
-            logits = predicted_logits(trained, validation.images) / trained.metadata.calibration
+            logits = trained.logits(validation.images) / trained.metadata.calibration
             row = [*loss_and_accuracy(logits, validation.labels)]
             if pictures:
-                logits = predicted_logits(trained, np.stack(inputs)) / trained.metadata.calibration
+                logits = trained.logits(np.stack(inputs)) / trained.metadata.calibration
                 row += loss_and_accuracy(logits, np.array(labels))
             rows.append([*row, result.seconds])
             if options.models:

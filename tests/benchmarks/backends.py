@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
-from mnistcnn.runtime.backend import installed_versions, start_keras
+from mnistcnn.runtime.backend import installed_versions, start_backend, start_keras
 
 STEPS = 20  # that are timed at once
 TRIALS = 5
@@ -36,14 +36,13 @@ def in_own_process(task: str, backend: str, *arguments: object) -> str:
 
 def write_answers(backend: str, model: Path, data: str, place: Path) -> None:
     """Save the probabilities (N, 10) that a backend gives the test images."""
-    start_keras(backend)
+    start_backend(backend)
     from mnistcnn.data.sources import load_dataset
-    from mnistcnn.inference.evaluation import predicted_logits
     from mnistcnn.inference.measures import softmax
     from mnistcnn.model.model_file import load_model
 
     images = load_dataset(data).split("test").images
-    np.save(place, softmax(predicted_logits(load_model(model), images)))
+    np.save(place, softmax(load_model(model, backend).logits(images)))
 
 
 def compare_answers(model: Path, data: str, backends: list[str]) -> None:
@@ -103,7 +102,8 @@ def plain_rate(split: Any) -> float:
     """Return the steps/s of the same network under `compile` and `fit` with nothing said, once it is compiled."""
     import keras
 
-    from mnistcnn.model.network import build_model, logits_model, model_inputs
+    from mnistcnn.model.inputs import model_inputs
+    from mnistcnn.model.network import build_model, logits_model
 
     model = logits_model(build_model())
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)

@@ -260,7 +260,6 @@ def main() -> None:
     arguments.add_argument("--this-only", action="store_true", help="leave out the naive preparations")
     options = arguments.parse_args()
     start_keras()
-    from mnistcnn.inference.evaluation import predicted_logits
     from mnistcnn.model.model_file import load_model
 
     trained = load_model(options.model)
@@ -276,7 +275,7 @@ def main() -> None:
             right, missed = [], []
             for preparation in preparations:
                 inputs = np.stack([prepared(preparation, grey) for grey in greys])
-                answers = predicted_logits(trained, inputs).argmax(axis=1)
+                answers = trained.logits(inputs).argmax(axis=1)
                 found = [bool(image.any()) for image in inputs]
                 missed = [
                     f"{name}({label}→{answer if there else '∅'})"

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 
 from mnistcnn.data.sources import bundled_digits
-from mnistcnn.inference.evaluation import compare, evaluate, predicted_logits
+from mnistcnn.inference.evaluation import compare, evaluate
 from mnistcnn.inference.measures import (
     CALIBRATION_BINS,
     calibration_bins,
@@ -101,7 +101,7 @@ def test_an_evaluation_is_scikit_learns() -> None:
     """Every number of a real evaluation, and its mistakes, follow from the network's own probabilities."""
     trained, digits = untrained(3), bundled_digits()
     found, split = evaluate(trained, digits), digits.split("test")
-    probabilities = softmax(predicted_logits(trained, split.images))
+    probabilities = softmax(trained.logits(split.images))
     answers = probabilities.argmax(axis=1)
     assert (found.data, found.split, found.images, found.step) == ("digits", "test", 360, 3)
     assert found.loss == pytest.approx(log_loss(split.labels, probabilities, labels=range(10)), rel=1e-6)
@@ -130,7 +130,7 @@ def test_models_are_compared_on_the_same_images() -> None:
     assert found.models == ("a", "b", "c")
     alone = [evaluate(trained, digits, "validation") for trained in models.values()]
     assert list(found.evaluations) == alone
-    answers = np.stack([predicted_logits(trained, split.images).argmax(axis=1) for trained in models.values()])
+    answers = np.stack([trained.logits(split.images).argmax(axis=1) for trained in models.values()])
     apart = [position for position in range(len(split)) if len(set(answers[:, position])) > 1]
     assert [difference.position for difference in found.differences] == apart
     assert all(difference.digits == tuple(answers[:, difference.position]) for difference in found.differences)

@@ -301,7 +301,7 @@ def test_other_networks_are_refused_with_the_first_difference(
         ({"evidence": 1e9}, "evidence cannot be 1000000000.0"),
         ({"data": ["mnist"]}, "data cannot be ['mnist']"),
         ({"versions": {"keras": 3}}, "versions cannot be {'keras': 3}"),
-        (["best"], "['best'] is no object"),
+        (["best"], "['best'] is not an object"),
     ],
 )
 def test_metadata_of_wrong_types_is_refused(metadata: object, reason: str, saved: Path, tmp_path: Path) -> None:

@@ -1,10 +1,20 @@
 """The network, against the tutorial's table and a forward pass in plain NumPy."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
-from mnistcnn.model.network import build_model, initial_weights, logits_model
+from mnistcnn.model.architecture import LAYERS, config_facts, expected_facts, known_layers
+from mnistcnn.model.network import (
+    MIN_COMPILED,
+    KerasNetwork,
+    build_model,
+    describe_layers,
+    initial_weights,
+    logits_model,
+)
 
 
 @pytest.fixture
@@ -33,6 +43,22 @@ def test_layers_are_those_of_the_tutorial(model: keras.Model) -> None:
     }
     assert model.count_params() == 3_274_634
     assert model.get_layer("dropout").rate == 0.4
+
+
+def test_the_architecture_known_without_keras_is_the_networks(model: keras.Model) -> None:
+    """The table holds every fact of the network's configuration, its layers and the shapes of its weights."""
+    assert list(expected_facts()) == list(config_facts(json.loads(model.to_json())))
+    assert known_layers() == describe_layers(model)
+    shapes = [shape for layer in LAYERS.values() for shape in layer.weights]
+    assert shapes == [weight.shape for weight in model.get_weights()]
+
+
+def test_few_images_get_the_logits_of_many(model: keras.Model) -> None:
+    """KerasNetwork answers alike with and without compiling, batch by batch in order."""
+    images = np.random.RandomState(4).randint(256, size=(2 * MIN_COMPILED + 7, 28, 28), dtype=np.uint8)
+    network = KerasNetwork(model)
+    few = [network.logits(images[first : first + 100]) for first in range(0, len(images), 100)]
+    np.testing.assert_allclose(network.logits(images), np.concatenate(few), atol=1e-5)
 
 
 def test_forward_pass_equals_a_plain_numpy_one(model: keras.Model) -> None:

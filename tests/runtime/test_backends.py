@@ -12,6 +12,9 @@ import pytest
 from conftest import BACKENDS, Run
 from PIL import Image
 
+from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.runtime.backend import chosen_backend, start_backend, start_keras
+
 INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
 PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "backends.py"
@@ -110,11 +113,42 @@ def test_every_backend_answers_alike(mnistcnn: Run, mnist_path: str, tmp_path: P
     command = [sys.executable, str(BENCHMARK), "answers", "--model", "mnistcnn.keras", "--data", mnist_path]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     rows = re.findall(r"^\| (\w+), (\w+) \| (\S+) \| (\d+) \|$", done.stdout, re.MULTILINE)
-    compared = len(INSTALLED) + (find_spec("openvino") is not None)
+    compared = len(INSTALLED) + (find_spec("openvino") is not None) + 1  # NumPy
     assert len(rows) == compared * (compared - 1) // 2
     for first, second, difference, classes in rows:
         assert float(difference) <= 1e-5, (first, second)
         assert classes == "0", (first, second)
+
+
+@pytest.mark.parametrize(
+    ("variable", "configured", "expected"),
+    [
+        ("", None, "numpy"),
+        ("", "tensorflow", "numpy"),  # as Keras writes it wherever there is no keras.json
+        ("", "jax", "jax"),
+        ("tensorflow", "jax", "tensorflow"),
+        ("numpy", None, "numpy"),
+    ],
+)
+def test_the_default_is_taken_if_nobody_names_a_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, configured: str | None, expected: str
+) -> None:
+    """chosen_backend asks KERAS_BACKEND and keras.json before it takes the default, and its option before all."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", variable)
+    if configured:
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": configured}))
+    assert chosen_backend(default="numpy") == expected
+    assert chosen_backend("tensorflow", default="numpy") == "tensorflow"
+
+
+def test_numpy_computes_on_the_cpu_alone() -> None:
+    """start_backend refuses another device for NumPy, and start_keras refuses NumPy."""
+    assert start_backend("numpy", "cpu") == "numpy"
+    with pytest.raises(MnistcnnError, match="there is no such device; numpy sees cpu:0"):
+        start_backend("numpy", "gpu")
+    with pytest.raises(UsageError, match="numpy computes without Keras, which is needed here"):
+        start_keras("numpy")
 
 
 @pytest.mark.slow
