@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BACKENDS = ("tensorflow", "jax", "torch")  # that train
 
-SHORT = ("--data", "digits", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
+SHORT = ("--data", "sample", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 StartTraining = Callable[..., TrainingProcess]
@@ -123,7 +123,7 @@ def python(tmp_path: Path, environment: dict[str, str]) -> Run:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of a short run on the bundled digits; tests only read it."""
+    """A model file of a short run on the sample; tests only read it."""
     folder = tmp_path_factory.mktemp("trained")
     command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 120  # seconds until a condition that never holds fails the test
-SHORT_RUN = ("--data", "digits", "--batch-size", "8", "--log-every", "5", "--checkpoint-every", "10")
+SHORT_RUN = ("--data", "sample", "--batch-size", "8", "--log-every", "5", "--checkpoint-every", "10")
 
 
 class TrainingProcess:

@@ -25,7 +25,7 @@ def test_the_library_example_runs(python: Run, tmp_path: Path) -> None:
     [program] = re.findall(r"```python\n(.*?)```", section("As a library"), re.S)
     done = python(program)
     lines = done.stdout.splitlines()
-    assert re.fullmatch(r"step 100: \d+% of 360 test images", lines[0])
+    assert re.fullmatch(r"step 100: \d+% of 500 test images", lines[0])
     assert re.fullmatch(r"between \d+% and \d+%; 3s found: \d+%", lines[1])
     assert all(re.fullmatch(r"image \d+ is a \d, read as \d", line) for line in lines[2:5])
     assert re.fullmatch(r"\d 0\.\d+", lines[5])
@@ -45,10 +45,10 @@ def test_documented_fields_are_those_that_are_written(mnistcnn: Run, tmp_path: P
     """Every field of the log and of `evaluate --json` is in the README."""
     import json
 
-    arguments = ("--data", "digits", "--steps", "4", "--log-every", "2", "--checkpoint-every", "0", "--batch-size", "4")
+    arguments = ("--data", "sample", "--steps", "4", "--log-every", "2", "--checkpoint-every", "0", "--batch-size", "4")
     assert mnistcnn("train", *arguments, "--validate-every", "2", "--log-file", "run.jsonl", "-q").returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
-    evaluation = json.loads(mnistcnn("evaluate", "--data", "digits", "--json").stdout)
+    evaluation = json.loads(mnistcnn("evaluate", "--data", "sample", "--json").stdout)
     fields = {field for line in lines for field in line} | set(evaluation)
     for part in ("classes", "calibration", "worst_mistakes"):
         fields |= set(evaluation[part][0])

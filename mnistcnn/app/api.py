@@ -44,7 +44,7 @@ def train(
 
     Args:
         recipe: where hyperparameters that are not given come from.
-        data: "mnist", "digits", a path, or a Dataset; None is MNIST, and the digits where it is out of reach.
+        data: "mnist", "sample", a path, or a Dataset; None is MNIST, or the sample if MNIST is out of reach.
         model: the .keras file to save, with checkpoints beside it; None writes nothing.
         resume: go on from the last checkpoint.
         force: replace what an earlier run left.
@@ -59,7 +59,7 @@ def train(
         MnistcnnError: what you can fix: a value, a file, data. UsageError among it is a wrong value.
 
     Example:
-        >>> result = train(data="digits", steps=200, quiet=True)  # doctest: +SKIP
+        >>> result = train(data="sample", steps=200, quiet=True)  # doctest: +SKIP
         >>> result.test.accuracy  # doctest: +SKIP
         0.7
 

@@ -130,7 +130,7 @@ def train(
     cls=Command,
     epilog=examples(
         "mnistcnn evaluate",
-        "mnistcnn evaluate -m mnistcnn.keras -m fast.keras --data digits --json",
+        "mnistcnn evaluate -m mnistcnn.keras -m fast.keras --data sample --json",
     ),
 )
 def evaluate(

@@ -15,7 +15,7 @@ from mnistcnn import config
 from mnistcnn.config import BACKENDS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS, TrainConfig
 
 DEFAULT_MODEL = Path("mnistcnn.keras")
-DATA_NAMES = ("mnist", "digits")
+DATA_NAMES = ("mnist", "sample")
 DEVICE_KINDS = ("cpu", "gpu", "tpu", "mps", "xpu")
 HYPERPARAMETERS = frozenset(field.name for field in fields(TrainConfig)) - {"recipe"}
 
@@ -64,10 +64,10 @@ Data = Annotated[
     str | None,
     _data(
         envvar="MNISTCNN_DATA",
-        metavar="mnist|digits|PATH",
-        help="Labelled images: MNIST, the digits of the package, a folder of IDX files, an .npz file, or a folder "
+        metavar="mnist|sample|PATH",
+        help="Labelled images: MNIST, the sample of it in the package, a folder of IDX files, an .npz file, or a folder "
         "with one folder of pictures per class.",
-        show_default="mnist, or digits offline",
+        show_default="mnist, or sample offline",
         autocompletion=_names_and_files,
     ),
 ]

@@ -1,7 +1,8 @@
-"""Labelled images and where they come from: MNIST, the bundled UCI digits, a person's own files and folders."""
+"""Labelled images and where they come from: MNIST, the sample in the package, a person's own files and folders."""
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,30 +15,28 @@ from mnistcnn.data.idx import encode_idx, read_idx
 from mnistcnn.data.npz import read_npz_array
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
-from mnistcnn.pictures.mnist_style import render
 from mnistcnn.pictures.preparing import NoDigitFoundError, read_digits
 
 VALIDATION_IMAGES = 5_000  # images: the most that are held out to validate (the first 5,000, as in the tutorial)
-DIGITS_FOLDER = Path(__file__).parent / "digits"
-DIGITS_TRAIN, DIGITS_VALIDATION = 1_257, 180  # of 1,797 in their own order; the last 360 are the test split
+SAMPLE_FOLDER = Path(__file__).parent / "sample"
 FOLDER_SPLIT_SEED = 0  # seed: the order in which pictures in class folders are split
 
 
 def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count: None) -> Dataset:
-    """Find a dataset: "mnist", "digits", or the path of a folder or an .npz file.
+    """Find a dataset: "mnist", "sample", or the path of a folder or an .npz file.
 
-    None is MNIST or, if MNIST is out of reach, the bundled digits with a notice. `on_bytes` gets the size of each
+    None is MNIST or, if MNIST is out of reach, the sample in the package with a notice. `on_bytes` gets the size of each
     piece of a download. Raises MnistcnnError if the source is missing or is not a dataset.
     """
-    if source == "digits":
-        return bundled_digits()
+    if source == "sample":
+        return bundled_sample()
     if source in (None, "mnist"):
         try:
             return mnist(on_bytes)
         except MnistcnnError as error:
             if source == "mnist":
                 raise
-            return bundled_digits(notice=f"{error}. Going on with the 1,797 bundled UCI digits instead of MNIST.")
+            return bundled_sample(notice=f"{error}. Going on with the 5,000 MNIST images of the package instead.")
     return from_path(Path(source))
 
 
@@ -58,25 +57,9 @@ def mnist(on_bytes: OnBytes = lambda count: None) -> Dataset:
     return _with_validation("mnist", verified)
 
 
-def bundled_digits(notice: str | None = None) -> Dataset:
-    """Return the 1,797 digits of UCI's Optical Recognition of Handwritten Digits, drawn into 28×28.
-
-    The split is fixed: the first 1,257 train, the next 180 validate, the last 360 test.
-    """
-
-    @cache
-    def read() -> Split:
-        small = read_idx(DIGITS_FOLDER / "images-idx3-ubyte.gz", dimensions=3)  # (1797, 8, 8), 0 to 16
-        images = np.stack([render(image / np.float32(16)) for image in small])
-        return Split(images, read_idx(DIGITS_FOLDER / "labels-idx1-ubyte.gz", dimensions=1))
-
-    validation_end = DIGITS_TRAIN + DIGITS_VALIDATION
-    readers = {
-        "train": lambda: read()[:DIGITS_TRAIN],
-        "validation": lambda: read()[DIGITS_TRAIN:validation_end],
-        "test": lambda: read()[validation_end:],
-    }
-    return Dataset("digits", readers, notice=notice)
+def bundled_sample(notice: str | None = None) -> Dataset:
+    """Return the 5,000 MNIST training images in the package: 4,050 train, 450 validate, 500 are the test split."""
+    return replace(from_path(SAMPLE_FOLDER), notice=notice)
 
 
 def from_path(path: Path) -> Dataset:
@@ -85,7 +68,7 @@ def from_path(path: Path) -> Dataset:
     if path.is_file():
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if not path.is_dir():
-        raise MnistcnnError(f"--data {path}: no such file or folder; give mnist, digits, or a path that exists")
+        raise MnistcnnError(f"--data {path}: no such file or folder; give mnist, sample, or a path that exists")
     if any(_idx_path(path, f"{kind}-images-idx3-ubyte") for kind in ("train", "t10k")):
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if class_folders(path):

@@ -13,7 +13,7 @@ from conftest import Run
 from PIL import Image
 
 import mnistcnn
-from mnistcnn.data.sources import bundled_digits
+from mnistcnn.data.sources import bundled_sample
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.events import TrainingRecord
 from mnistcnn.results import Predictions, TrainingResult
@@ -52,7 +52,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
     """A short run with a saved model."""
     path = tmp_path_factory.mktemp("library") / "m.keras"
     return mnistcnn.train(
-        data="digits",
+        data="sample",
         model=path,
         steps=60,
         log_every=10,
@@ -84,10 +84,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: Path) -> None:
     """A trained model, its file, and its Keras network measure and read alike."""
-    assert result.test == mnistcnn.evaluate(result.model, "digits")
+    assert result.test == mnistcnn.evaluate(result.model, "sample")
     model = mnistcnn.load_model(_saved(result, tmp_path))
     assert model.metadata.step == 60
-    assert mnistcnn.evaluate(model, bundled_digits(), "validation").images == 180
+    assert mnistcnn.evaluate(model, bundled_sample(), "validation").images == 450
 
     image = np.zeros((28, 28), np.uint8)
     image[4:24, 12:16] = 255
@@ -109,10 +109,10 @@ def test_training_says_nothing_when_quiet_and_tells_listeners(capsys: pytest.Cap
     """`quiet` is silent; otherwise the lines are those of the command; either way listeners hear every event."""
     records: list[object] = []
     settings: dict[str, Any] = {"steps": 4, "log_every": 2, "checkpoint_every": 0, "batch_size": 4}
-    mnistcnn.train(data="digits", quiet=True, listeners=[records.append], **settings)
+    mnistcnn.train(data="sample", quiet=True, listeners=[records.append], **settings)
     assert [event.step for event in records if isinstance(event, TrainingRecord)] == [2, 4]
     assert capsys.readouterr() == ("", "")
-    mnistcnn.train(data="digits", **settings)
+    mnistcnn.train(data="sample", **settings)
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.split()[0] for line in err.splitlines()] == ["tutorial", "step", "2", "4"]
@@ -121,12 +121,12 @@ def test_training_says_nothing_when_quiet_and_tells_listeners(capsys: pytest.Cap
 def test_what_is_wrong_is_raised(tmp_path: Path) -> None:
     """One kind of error, whose message says what to do; a model that exists is not replaced."""
     with pytest.raises(UsageError, match="--steps must be a whole number from 1 to"):
-        mnistcnn.train(data="digits", steps=0)
+        mnistcnn.train(data="sample", steps=0)
     with pytest.raises(MnistcnnError, match="there is no model at"):
-        mnistcnn.evaluate(tmp_path / "none.keras", "digits")
+        mnistcnn.evaluate(tmp_path / "none.keras", "sample")
     (tmp_path / "mine.keras").write_text("mine")
     with pytest.raises(MnistcnnError, match="already exists"):
-        mnistcnn.train(data="digits", model=tmp_path / "mine.keras")
+        mnistcnn.train(data="sample", model=tmp_path / "mine.keras")
     assert (tmp_path / "mine.keras").read_text() == "mine"
 
 
@@ -140,7 +140,7 @@ def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Pa
     assert f"accuracy {100 * result.test.accuracy:.2f} %" in shown
     assert len(re.findall(r"\d+\.\d,\d+\.\d", re.findall(r'points="(.*?)"', shown)[0])) == 6
 
-    compared = mnistcnn.compare([result.model, result.model], "digits")
+    compared = mnistcnn.compare([result.model, result.model], "sample")
     assert Nesting(compared._repr_html_()).counts["tr"] == 3
     Image.fromarray(result.test.worst_mistakes[0].image).save(tmp_path / "a<b>.png")
     read = mnistcnn.predict(result.model, tmp_path / "a<b>.png", tmp_path / "<i>")
@@ -157,7 +157,7 @@ with warnings.catch_warnings(record=True) as caught:
     result = mnistcnn.train(steps=1, batch_size=2, quiet=True)
 print(result.test.data, [str(one.message)[-60:] for one in caught if one.category is UserWarning], caught[0].filename)
 """
-    expected = "digits ['Going on with the 1,797 bundled UCI digits instead of MNIST.'] <string>\n"
+    expected = "sample ['Going on with the 5,000 MNIST images of the package instead.'] <string>\n"
     assert python(program).stdout == expected
 
 

@@ -72,7 +72,7 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     assert re.fullmatch(r"trained to step 20 in 0 min \d\d s, [\d.]+ steps/s", summary[0])
     assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
     assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁▂▃▄▅▆▇█]{2}", summary[2])
-    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
+    assert re.fullmatch(r"sample, 500 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
     assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
 
     shown = done.stderr.splitlines()
@@ -107,16 +107,16 @@ def test_quiet_training_shows_the_result_alone(mnistcnn: Run) -> None:
     assert done.stdout.startswith("trained to step 20 ")
 
 
-def test_without_a_network_training_goes_on_with_the_bundled_digits(mnistcnn: Run) -> None:
+def test_without_a_network_training_goes_on_with_the_sample(mnistcnn: Run) -> None:
     """A warning that cannot be missed, and a result that says which data it stands on."""
     done = mnistcnn("train", "--steps", "5", "--batch-size", "5", "--log-every", "5", "--checkpoint-every", "0")
     assert done.returncode == 0, done.stderr
     assert "WARNING" in done.stderr.splitlines()[0]
-    assert "Going on with the 1,797 bundled UCI digits instead of MNIST." in done.stderr.splitlines()[0]
-    assert "digits, 360 images of the test split" in done.stdout
+    assert "Going on with the 5,000 MNIST images of the package instead." in done.stderr.splitlines()[0]
+    assert "sample, 500 images of the test split" in done.stdout
     evaluated = mnistcnn("evaluate")
     assert "WARNING" in evaluated.stderr
-    assert "digits, 360 images of the test split" in evaluated.stdout
+    assert "sample, 500 images of the test split" in evaluated.stdout
 
 
 def test_mnist_asked_for_in_words_is_not_replaced(mnistcnn: Run, tmp_path: Path) -> None:
@@ -131,19 +131,19 @@ def test_mnist_asked_for_in_words_is_not_replaced(mnistcnn: Run, tmp_path: Path)
 
 def test_evaluate_says_how_well_and_of_what(mnistcnn: Run, trained: Path) -> None:
     """Loss and accuracy on the whole split, the step and the recipe."""
-    done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits")
+    done = mnistcnn("evaluate", "-m", str(trained), "--data", "sample")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert re.fullmatch(r"digits, 360 images of the test split: loss \d\.\d{4}, accuracy \d\d\.\d\d %", lines[0])
+    assert re.fullmatch(r"sample, 500 images of the test split: loss \d\.\d{4}, accuracy \d\d\.\d\d %", lines[0])
     assert lines[1] == "trained for 300 steps with the tutorial recipe"
 
 
 def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
     """The stable fields, and nothing else on stdout."""
-    done = mnistcnn("evaluate", "-m", str(trained), "--data", "digits", "--split", "validation", "--json")
+    done = mnistcnn("evaluate", "-m", str(trained), "--data", "sample", "--split", "validation", "--json")
     found = json.loads(done.stdout)
     assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
-    stable = {"step": 300, "recipe": "tutorial", "data": "digits", "split": "validation", "images": 180}
+    stable = {"step": 300, "recipe": "tutorial", "data": "sample", "split": "validation", "images": 450}
     assert {name: found[name] for name in stable} == stable
     assert 0 < found["loss"] < 10
     assert 0.5 < found["accuracy"] <= 1
@@ -155,13 +155,13 @@ def test_of_many_models_tensorflow_says_nothing(mnistcnn: Run, trained: Path, tm
     names = [f"{number}.keras" for number in range(5)]
     for name in names:
         (tmp_path / name).symlink_to(trained)
-    done = mnistcnn("evaluate", *(word for name in names for word in ("-m", name)), "--data", "digits")
+    done = mnistcnn("evaluate", *(word for name in names for word in ("-m", name)), "--data", "sample")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, any_backend: str) -> None:
     """One file, one accuracy, whatever computes it."""
-    arguments = ("evaluate", "-m", str(trained), "--data", "digits", "--json")
+    arguments = ("evaluate", "-m", str(trained), "--data", "sample", "--json")
     found, reference = (json.loads(mnistcnn(*arguments, "--backend", b).stdout) for b in (any_backend, "tensorflow"))
     assert found["accuracy"] == reference["accuracy"]
     assert found["loss"] == pytest.approx(reference["loss"], abs=1e-5)
@@ -325,7 +325,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["train", "--recipe", "secret"], 2, "--recipe must be one of tutorial, fast, best; received 'secret'"),
         (["train", "--precision", "int8"], 2, "--precision must be one of auto, float32, bfloat16; received 'int8'"),
         (["train", "--log-every", "30"], 2, "--checkpoint-every must be a multiple of --log-every, which is 30;"),
-        (["train", "--data", "digits", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),
+        (["train", "--data", "sample", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),
         (["evaluate", "-m", "a", "-m", "a"], 2, "--model must name different files, at most 26; received a, a"),
         (
             ["evaluate", *(f"-m{n}" for n in range(27))],
@@ -335,7 +335,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["predict", "x.png", "--top-k", "1", "--format", "csv"], 2, "--show and --top-k shape the table: leave them"),
         (["predict", "x.png", "--show", "--format", "jsonl"], 2, "--show and --top-k shape the table: leave them out"),
         (["predict", "x.png", "--save-inputs", "new"], 1, "there is no model at mnistcnn.keras; make one with"),
-        (["evaluate", "--data", "digits", "--split", "tset"], 2, "--split must be one of train, validation, test;"),
+        (["evaluate", "--data", "sample", "--split", "tset"], 2, "--split must be one of train, validation, test;"),
     ],
 )
 def test_what_the_user_can_fix_is_one_line(
@@ -349,7 +349,7 @@ def test_what_the_user_can_fix_is_one_line(
         shutil.copy(trained, tmp_path / "mnistcnn.keras")
     before = sorted(tmp_path.iterdir())
     if "--data" not in arguments:
-        arguments = [*arguments, *(["--data", "digits"] if arguments[0] != "predict" else [])]
+        arguments = [*arguments, *(["--data", "sample"] if arguments[0] != "predict" else [])]
     done = mnistcnn(*arguments)
     assert done.returncode == status
     assert done.stdout == ""
@@ -361,7 +361,7 @@ def test_what_the_user_can_fix_is_one_line(
 def test_a_model_of_another_network_is_refused(mnistcnn: Run, python: Run) -> None:
     """An honest `.keras` file of another network is told what this program expects."""
     python("import keras; keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save('other.keras')")
-    done = mnistcnn("evaluate", "-m", "other.keras", "--data", "digits")
+    done = mnistcnn("evaluate", "-m", "other.keras", "--data", "sample")
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert line.startswith("error: other.keras is another network: ")
@@ -375,7 +375,7 @@ def test_a_backend_that_is_not_installed_names_its_extra(mnistcnn: Run) -> None:
     absent = [backend for backend in BACKENDS if find_spec(backend) is None]
     if not absent:
         pytest.skip("every backend is installed")
-    done = mnistcnn("evaluate", "--data", "digits", "--backend", absent[0])
+    done = mnistcnn("evaluate", "--data", "sample", "--backend", absent[0])
     assert done.returncode == 1
     assert done.stderr == f"error: the backend {absent[0]} is not installed: pip install 'mnistcnn[{absent[0]}]'\n"
 

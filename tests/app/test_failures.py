@@ -29,7 +29,7 @@ from mnistcnn.runtime.outputs import Outputs, checkpoint_files, claimed_outputs
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.training.run import train
 
-DIGITS = load_dataset("digits")
+DIGITS = load_dataset("sample")
 NOBODY = 65534
 
 
@@ -161,7 +161,7 @@ def test_standard_output_on_a_full_disk_is_one_error(mnistcnn: Run, start_traini
     with Path("/dev/full").open("w") as full:
         run = start_training("--steps", "5", "-q")
         assert run.end() == 0
-        done = mnistcnn("evaluate", "-m", "run.keras", "--data", "digits", capture_output=False, stdout=full, stderr=-1)
+        done = mnistcnn("evaluate", "-m", "run.keras", "--data", "sample", capture_output=False, stdout=full, stderr=-1)
     assert done.returncode == 1
     assert done.stderr == "error: No space left on device\n"
 
@@ -371,7 +371,7 @@ def test_two_runs_do_not_share_outputs(tmp_path: Path, start_training: StartTrai
         (["-m", "b.keras", "--log-file", "run.jsonl", "--force"], "another run is writing run.jsonl: choose another"),
         (["-m", "b.keras", "--tensorboard", "./board", "--force"], "another run is writing board: choose another"),
     ):
-        second = mnistcnn("train", "--data", "digits", *options)
+        second = mnistcnn("train", "--data", "sample", *options)
         assert second.returncode == 1
         assert message in one_error_line(second.stderr)
     first.send(signal.SIGINT)

@@ -179,7 +179,7 @@ def test_wrong_usage_is_one_line_below_the_usage(
         (["predict", "--format", ""], ["table", "jsonl", "csv"]),
         (["predict", "--digits", ""], ["one", "many"]),
         (["predict", "--invert", ""], ["auto", "yes", "no"]),
-        (["train", "--data", ""], ["mnist", "digits", "images", "mnist-files"]),
+        (["train", "--data", ""], ["mnist", "sample", "images", "mnist-files"]),
         (["train", "--data", "mn"], ["mnist", "mnist-files"]),
         (["train", "--data", "ima"], []),  # the shell completes files where nothing is offered
         (["train", "--model", ""], []),

@@ -24,7 +24,7 @@ STEPS, TRIALS = 200, 9
 
 def main(folder: Path) -> None:
     """Run the benchmark."""
-    digits = load_dataset("digits")
+    digits = load_dataset("sample")
     for optimizer in OPTIMIZERS:
         config = TrainConfig(optimizer=optimizer, checkpoint_every=0, steps=STEPS)
         train(replace(config, steps=50), digits)  # warms up

@@ -3,7 +3,7 @@
     python tests/benchmarks/pictures.py FOLDER... --model mnistcnn.keras [--only NAME]... [--count N]
 
 A FOLDER holds pictures and their labels.csv with the columns file and label, or folders 0 to 9 of pictures, or MNIST's
-IDX files, of which the first N test images are taken; `digits` is the test split of the bundled ones. Perturbations are
+IDX files, of which the first N test images are taken; `sample` is the test split of the package's. Perturbations are
 seeded by the picture's name, so that two runs see the same pictures. Pictures under 100 pixels are enlarged to 280
 before what happens on paper (rules, shadows, noise): on 28×28 pixels there is no room for it.
 """
@@ -253,7 +253,7 @@ def print_time() -> None:
 def main() -> None:
     """Print the table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("sets", nargs="+", help="folders of pictures, or digits")
+    arguments.add_argument("sets", nargs="+", help="folders of pictures, or sample")
     arguments.add_argument("--model", type=Path, required=True)
     arguments.add_argument("--count", type=int, default=500, help="images of each dataset")
     arguments.add_argument("--only", action="append", help="a perturbation's name; more than once for several")

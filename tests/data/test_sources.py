@@ -91,11 +91,11 @@ def test_train_and_test_folders_are_honoured(tmp_path: Path) -> None:
     assert dataset.default_split == "test"
 
 
-def test_the_bundled_digits_look_as_mnist_draws_digits() -> None:
-    """1,797 images, each within a 20×20 box, centred by mass on (14, 14) as MNIST's, split as stated."""
-    dataset = load_dataset("digits")
+def test_the_sample_holds_500_images_of_each_digit_drawn_as_mnist_draws_them() -> None:
+    """The sample has 5,000 images, split as stated, each within a box of 20×20 and centred by mass."""
+    dataset = load_dataset("sample")
     splits = [dataset.split(name) for name in ("train", "validation", "test")]
-    assert [len(split) for split in splits] == [1257, 180, 360]
+    assert [len(split) for split in splits] == [4050, 450, 500]
     images = np.concatenate([split.images for split in splits])
     for axis in (1, 2):
         used = np.asarray(images.any(axis=axis))
@@ -105,7 +105,17 @@ def test_the_bundled_digits_look_as_mnist_draws_digits() -> None:
     centre = (images.sum(axis=2) @ np.arange(28)) / mass, (images.sum(axis=1) @ np.arange(28)) / mass
     off_centre = np.abs(np.array(centre) - 14).max(axis=0)
     assert np.mean(off_centre < 0.75) > 0.99  # the mass of a few lies too far out for the box to be moved that far
-    assert np.bincount(np.concatenate([split.labels for split in splits])).min() >= 174
+    assert np.bincount(np.concatenate([split.labels for split in splits])).tolist() == [500] * 10
+
+
+@pytest.mark.mnist
+def test_every_image_of_the_sample_is_one_of_mnists_training_images(mnist_path: str) -> None:
+    """The sample's images have the labels that they have in MNIST's training files."""
+    mnist = load_dataset(mnist_path).training_images()
+    labels = {image.tobytes(): label for image, label in zip(mnist.images, mnist.labels, strict=True)}
+    sample = load_dataset("sample")
+    for split in map(sample.split, ("train", "validation", "test")):
+        assert [labels[image.tobytes()] for image in split.images] == split.labels.tolist()
 
 
 @pytest.mark.mnist
@@ -220,7 +230,7 @@ def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
         MnistcnnError, match="is not a dataset: expected IDX files .* or folders of pictures named 0 to 9"
     ):
         load_dataset(str(tmp_path))
-    with pytest.raises(MnistcnnError, match="no such file or folder; give mnist, digits, or a path that exists"):
+    with pytest.raises(MnistcnnError, match="no such file or folder; give mnist, sample, or a path that exists"):
         load_dataset(str(tmp_path / "nowhere"))
 
 
@@ -253,7 +263,7 @@ def test_links_in_a_loop_are_no_dataset(tmp_path: Path) -> None:
 def test_an_unknown_split_is_a_usage_error() -> None:
     """The error lists the splits that exist if the name is unknown."""
     with pytest.raises(UsageError, match="--split must be one of train, validation, test; received 'tset'"):
-        load_dataset("digits").split("tset")
+        load_dataset("sample").split("tset")
 
 
 def test_an_unreadable_folder_is_refused(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_odd_names_are_read_and_printed_as_escapes(mnistcnn: Run, tmp_path: Path
     model, picture = f"{odd}.keras", tmp_path / f"{odd}.png"
     picture.write_bytes(encoded(stroke(28, 28, "L"), "PNG"))
     done = [
-        mnistcnn("train", "--data", "digits", "--steps", "5", "--batch-size", "5", "-m", model, "--log-every", "0"),
-        mnistcnn("evaluate", "--data", "digits", "-m", model),
+        mnistcnn("train", "--data", "sample", "--steps", "5", "--batch-size", "5", "-m", model, "--log-every", "0"),
+        mnistcnn("evaluate", "--data", "sample", "-m", model),
         *(mnistcnn("predict", picture.name, "-m", model, "--format", form) for form in ("table", "jsonl")),
         mnistcnn("predict", f"nowhere {odd}.png", "-m", model),
     ]

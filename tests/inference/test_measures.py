@@ -14,7 +14,7 @@ from sklearn.metrics import (
     confusion_matrix as reference_confusion_matrix,
 )
 
-from mnistcnn.data.sources import bundled_digits
+from mnistcnn.data.sources import bundled_sample
 from mnistcnn.inference.evaluation import compare, evaluate
 from mnistcnn.inference.measures import (
     CALIBRATION_BINS,
@@ -99,11 +99,11 @@ def test_calibration_by_hand() -> None:
 
 def test_an_evaluation_is_scikit_learns() -> None:
     """Every number of a real evaluation, and its mistakes, follow from the network's own probabilities."""
-    trained, digits = untrained(3), bundled_digits()
-    found, split = evaluate(trained, digits), digits.split("test")
+    trained, sample = untrained(3), bundled_sample()
+    found, split = evaluate(trained, sample), sample.split("test")
     probabilities = softmax(trained.logits(split.images))
     answers = probabilities.argmax(axis=1)
-    assert (found.data, found.split, found.images, found.step) == ("digits", "test", 360, 3)
+    assert (found.data, found.split, found.images, found.step) == ("sample", "test", 500, 3)
     assert found.loss == pytest.approx(log_loss(split.labels, probabilities, labels=range(10)), rel=1e-6)
     assert found.accuracy == pytest.approx(accuracy_score(split.labels, answers), abs=1e-12)
     assert found.top2_accuracy == pytest.approx(top_k_accuracy_score(split.labels, probabilities, k=2))
@@ -125,13 +125,13 @@ def test_an_evaluation_is_scikit_learns() -> None:
 
 def test_models_are_compared_on_the_same_images() -> None:
     """Each is measured as it is alone, and the differences are every image that they read differently."""
-    models, digits = {"a": untrained(1), "b": untrained(2), "c": untrained(1)}, bundled_digits()
-    found, split = compare(models, digits, "validation"), digits.split("validation")
+    models, sample = {"a": untrained(1), "b": untrained(2), "c": untrained(1)}, bundled_sample()
+    found, split = compare(models, sample, "validation"), sample.split("validation")
     assert found.models == ("a", "b", "c")
-    alone = [evaluate(trained, digits, "validation") for trained in models.values()]
+    alone = [evaluate(trained, sample, "validation") for trained in models.values()]
     assert list(found.evaluations) == alone
     answers = np.stack([trained.logits(split.images).argmax(axis=1) for trained in models.values()])
     apart = [position for position in range(len(split)) if len(set(answers[:, position])) > 1]
     assert [difference.position for difference in found.differences] == apart
     assert all(difference.digits == tuple(answers[:, difference.position]) for difference in found.differences)
-    assert not compare({"a": models["a"], "c": models["c"]}, digits).differences
+    assert not compare({"a": models["a"], "c": models["c"]}, sample).differences

@@ -158,7 +158,7 @@ from mnistcnn.inference.prediction import predict
 from mnistcnn.model.model_file import load_model, model_info
 from mnistcnn.pictures.finding import find_pictures
 trained = load_model(Path(sys.argv[1]), backend)
-evaluate(trained, load_dataset("digits"))
+evaluate(trained, load_dataset("sample"))
 list(predict(trained, find_pictures(["none.png"], None)))
 model_info(Path(sys.argv[1]))
 heavy = {"jax", "keras", "tensorflow", "torch"}

@@ -93,7 +93,7 @@ def test_the_confusion_matrix_is_shaded(
     trained: Path,
 ) -> None:
     """By colours in a terminal; by characters under NO_COLOR; the counts are the same."""
-    command = ["evaluate", "--data", "digits", "-m", str(trained)]
+    command = ["evaluate", "--data", "sample", "-m", str(trained)]
     colored, plain = (
         in_terminal(command, tmp_path, environment),
         in_terminal(command, tmp_path, environment | {"NO_COLOR": "1"}),
@@ -112,7 +112,7 @@ def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
     trained: Path,
 ) -> None:
     """No control characters; the matrix, the measures and the worst mistakes are those of --json."""
-    command = ("evaluate", "--data", "digits", "-m", str(trained))
+    command = ("evaluate", "--data", "sample", "-m", str(trained))
     text, found = mnistcnn(*command).stdout, json.loads(mnistcnn(*command, "--json").stdout)
     assert all(char.isprintable() or char == "\n" for char in text)
     rows = [re.findall(r"[\d.]+|·", line) for line in text.splitlines()[6:16]]
@@ -133,7 +133,7 @@ def test_models_are_put_side_by_side(
 ) -> None:
     """A line each, and drawings of the images on which they differ; --json has every one of them."""
     assert mnistcnn("train", *SHORT, "-q", "-m", "other.keras").returncode == 0
-    command = ("evaluate", "--data", "digits", "-m", str(trained), "-m", "other.keras")
+    command = ("evaluate", "--data", "sample", "-m", str(trained), "-m", "other.keras")
     done, found = mnistcnn(*command), json.loads(mnistcnn(*command, "--json").stdout)
     lines = done.stdout.splitlines()
     assert [line[:2] for line in lines[3:5]] == ["A ", "B "]
@@ -142,7 +142,7 @@ def test_models_are_put_side_by_side(
     apart = [f"{one['label']}→{one['digits'][0]} {one['digits'][1]}" for one in found["differences"][:10]]
     assert re.findall(r"\d→\d \d", done.stdout) == apart
     assert max(map(len, lines)) <= COLUMNS
-    alone = json.loads(mnistcnn("evaluate", "--data", "digits", "-m", "other.keras", "--json").stdout)
+    alone = json.loads(mnistcnn("evaluate", "--data", "sample", "-m", "other.keras", "--json").stdout)
     assert found["models"][1] == {"model": "other.keras", **alone}
 
 

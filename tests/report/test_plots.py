@@ -97,7 +97,7 @@ def test_commands_draw(mnistcnn: Run, tmp_path: Path) -> None:
     """`--plot` on train and evaluate; a plot that exists is not replaced without --force."""
     assert mnistcnn("train", *SHORT, "-q", "--plot", "run.svg").returncode == 0
     assert ">tutorial recipe, 20 steps<" in (tmp_path / "run.svg").read_text()
-    evaluate = ("evaluate", "--data", "digits", "--plot", "sheet.pdf")
+    evaluate = ("evaluate", "--data", "sample", "--plot", "sheet.pdf")
     assert mnistcnn(*evaluate).returncode == 0
     before = (tmp_path / "sheet.pdf").read_bytes()
     (tmp_path / "sheet.pdf").write_bytes(b"mine")
@@ -165,7 +165,7 @@ import sys
 sys.modules["matplotlib"] = sys.modules["tensorboard"] = None  # an import of either fails
 from mnistcnn.app.cli import app
 try:
-    app(["train", "--data", "digits", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q"])
+    app(["train", "--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q"])
 except SystemExit as end:
     print(end.code)
 """

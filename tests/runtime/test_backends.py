@@ -40,7 +40,7 @@ config = TrainConfig(
     steps=50, batch_size=50, dropout=0.0, seed=11, learning_rate=0.01, log_every=1, precision="float32",
     checkpoint_every=0,
 )
-train(config, load_dataset("digits"), outputs=outputs, listeners=[listen], should_stop=lambda: STOP)
+train(config, load_dataset("sample"), outputs=outputs, listeners=[listen], should_stop=lambda: STOP)
 print(json.dumps({"records": records, "notes": started[0]}))
 """
 
@@ -72,7 +72,7 @@ def test_every_backend_trains_alike(python: Run, tmp_path: Path) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a short run of each backend; tests only read it."""
     folder = tmp_path_factory.mktemp("runs")
-    options = ["--data", "digits", "--steps", "10", "--batch-size", "20", "--log-every", "0", "--checkpoint-every", "0"]
+    options = ["--data", "sample", "--steps", "10", "--batch-size", "20", "--log-every", "0", "--checkpoint-every", "0"]
     for backend in INSTALLED:
         (folder / backend).mkdir()
         command = [sys.executable, "-m", "mnistcnn", "train", *options, "--backend", backend, "-q"]
@@ -89,13 +89,13 @@ def test_what_one_backend_trained_another_takes_up(
     shutil.copytree(runs / first, tmp_path / "run")
     found = []
     for backend in (first, second):
-        measured = mnistcnn("evaluate", "--data", "digits", "--json", "--backend", backend, cwd=tmp_path / "run")
+        measured = mnistcnn("evaluate", "--data", "sample", "--json", "--backend", backend, cwd=tmp_path / "run")
         assert measured.returncode == 0, measured.stderr
         found.append(json.loads(measured.stdout))
     assert found[0]["confusion"] == found[1]["confusion"]
     assert found[0]["loss"] == pytest.approx(found[1]["loss"], abs=1e-5)
 
-    options = ("--data", "digits", "--steps", "15", "--batch-size", "20", "--log-every", "0", "--checkpoint-every", "0")
+    options = ("--data", "sample", "--steps", "15", "--batch-size", "20", "--log-every", "0", "--checkpoint-every", "0")
     resumed = mnistcnn("train", *options, "--backend", second, "--resume", cwd=tmp_path / "run")
     assert resumed.returncode == 0, resumed.stderr
     assert f"backend was {first} and is now {second}" in resumed.stderr
@@ -161,11 +161,11 @@ def test_nothing_but_our_own_lines_reaches_stderr(
     picture.save(tmp_path / "one.png")
     loud = {name: value for name, value in environment.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     commands = [
-        ["evaluate", "-m", str(trained), "--data", "digits"],
+        ["evaluate", "-m", str(trained), "--data", "sample"],
         ["predict", "-m", str(trained), "one.png"],
     ]
     if any_backend in BACKENDS:
-        commands.append(["train", "--data", "digits", "--steps", "4", "--log-every", "2", "--batch-size", "4", "-q"])
+        commands.append(["train", "--data", "sample", "--steps", "4", "--log-every", "2", "--batch-size", "4", "-q"])
     for command in commands:
         done = mnistcnn(*command, "--backend", any_backend, env=loud)
         assert (done.returncode, done.stderr) == (0, ""), command

@@ -29,14 +29,14 @@ def test_what_names_no_device_is_wrong_usage(option: str) -> None:
 
 def test_a_device_that_is_absent_says_which_there_are(mnistcnn: Run, tmp_path: Path, any_backend: str) -> None:
     """One line, before anything is written, on every backend."""
-    done = mnistcnn("evaluate", "--data", "digits", "--backend", any_backend, "--device", "gpu:7")
+    done = mnistcnn("evaluate", "--data", "sample", "--backend", any_backend, "--device", "gpu:7")
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert line.startswith(f"error: --device gpu:7: there is no such device; {any_backend} sees ")
     assert line.endswith("cpu:0")
 
 
-SHORT = ("--data", "digits", "--steps", "2", "--batch-size", "4", "--log-every", "0", "--checkpoint-every", "0")
+SHORT = ("--data", "sample", "--steps", "2", "--batch-size", "4", "--log-every", "0", "--checkpoint-every", "0")
 
 
 def test_the_cpu_is_a_device_on_every_backend(mnistcnn: Run, backend: str) -> None:
@@ -44,7 +44,7 @@ def test_the_cpu_is_a_device_on_every_backend(mnistcnn: Run, backend: str) -> No
     trained = mnistcnn("train", *SHORT, "--backend", backend, "--device", "cpu")
     assert trained.returncode == 0, trained.stderr
     assert f"; {backend} on cpu:0, " in trained.stderr
-    measured = mnistcnn("evaluate", "--data", "digits", "--backend", backend, "--device", "cpu:0")
+    measured = mnistcnn("evaluate", "--data", "sample", "--backend", backend, "--device", "cpu:0")
     assert measured.returncode == 0, measured.stderr
 
 
@@ -96,7 +96,7 @@ start_keras(to_train=True)
 from mnistcnn.training.batches import training_batches
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.sources import load_dataset
-inputs, labels = next(iter(training_batches(load_dataset("digits").split("train"), TrainConfig())))
+inputs, labels = next(iter(training_batches(load_dataset("sample").split("train"), TrainConfig())))
 import tensorflow as tf
 print({device.device_type for device in tf.config.get_visible_devices()}, inputs.device[-5:])
 """

@@ -95,7 +95,7 @@ class TrainingTeam:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-m", "mnistcnn", "train", "-m", "run.keras", "--data", "digits", "--backend", "jax"]
+        command = [sys.executable, "-m", "mnistcnn", "train", "-m", "run.keras", "--data", "sample", "--backend", "jax"]
         command += ["--device", "cpu", "--log-file", "run.jsonl", *options]
         self.processes = []
         for index in range(count):
@@ -142,7 +142,7 @@ SHORT = ("--steps", "10", "--log-every", "5", "--checkpoint-every", "5", "--drop
 def labels_of_batches(recipe: str, batch_size: int) -> list[np.ndarray]:
     """The labels (batch, 10) of a SHORT run's steps, in a process that knows of no others."""
     config = config_from_recipe(recipe, steps=10, batch_size=batch_size)
-    digits = load_dataset("digits")
+    digits = load_dataset("sample")
     split = digits.split("train") if config.validation_held_out else digits.training_images()
     return [labels for _, labels in training_batches(split, config).as_numpy_iterator()]
 
@@ -222,7 +222,7 @@ def test_when_a_process_dies_the_others_end_and_the_run_can_go_on(
         stderr, stdout = again[0].stderr, again[0].stdout
     else:
         alone = mnistcnn(
-            "train", "-m", "run.keras", "--data", "digits", "--backend", "jax", "--log-file", "run.jsonl", *more
+            "train", "-m", "run.keras", "--data", "sample", "--backend", "jax", "--log-file", "run.jsonl", *more
         )
         assert alone.returncode == 0, alone.stderr
         stderr, stdout = alone.stderr, alone.stdout
@@ -258,7 +258,7 @@ def test_processes_that_were_started_differently_are_refused(tmp_path: Path, env
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         variables["KERAS_DISTRIBUTION_JOB_ADDRESSES"] = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "mnistcnn", "train", "--data", "digits", "--backend", "jax", "--steps", "5"]
+    command = [sys.executable, "-m", "mnistcnn", "train", "--data", "sample", "--backend", "jax", "--steps", "5"]
     processes = [
         subprocess.Popen(
             [*command, "--seed", str(index)],
@@ -283,7 +283,7 @@ def test_processes_that_were_started_differently_are_refused(tmp_path: Path, env
 def test_what_one_process_alone_cannot_do_ends_all(tmp_path: Path, environment: dict[str, str], mnistcnn: Run) -> None:
     """A checkpoint that process 0 may not resume: it says why, and the other one that it is alone."""
     options = ("--steps", "5", "--log-every", "5", "--batch-size", "20")
-    begun = mnistcnn("train", "-m", "run.keras", "--data", "digits", "--backend", "jax", *options)
+    begun = mnistcnn("train", "-m", "run.keras", "--data", "sample", "--backend", "jax", *options)
     assert begun.returncode == 0, begun.stderr
     first, second = TrainingTeam(tmp_path, environment, 2, *options, "--resume", "--seed", "1").end()
     assert (first.status, second.status) == (1, 1), second.stderr
@@ -315,6 +315,6 @@ def test_what_cannot_be_trained_together_is_refused(
 ) -> None:
     """Before any process waits for another, and before anything is written."""
     together = ("--processes", "2", "--process-id", "0", "--coordinator", "127.0.0.1:9")
-    done = mnistcnn("train", "--data", "digits", "--backend", "jax", *together, *options)
+    done = mnistcnn("train", "--data", "sample", "--backend", "jax", *together, *options)
     assert (done.returncode, done.stderr) == (2, f"error: {message}\n")
     assert not any(tmp_path.glob("mnistcnn*"))

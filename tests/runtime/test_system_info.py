@@ -46,7 +46,7 @@ def test_a_backend_that_fails_does_not_end_the_command(
 
 def test_a_model_file_is_told_of(mnistcnn: Run, tmp_path: Path) -> None:
     """Its layers and parameters, how it was made, how good it is, and the versions it was made with."""
-    short = ("--data", "digits", "--steps", "2", "--batch-size", "4", "--log-every", "0", "--checkpoint-every", "0")
+    short = ("--data", "sample", "--steps", "2", "--batch-size", "4", "--log-every", "0", "--checkpoint-every", "0")
     assert mnistcnn("train", *short, "-q").returncode == 0
     done = mnistcnn("info", "mnistcnn.keras")
     assert (done.returncode, done.stderr) == (0, "")
@@ -55,7 +55,7 @@ def test_a_model_file_is_told_of(mnistcnn: Run, tmp_path: Path) -> None:
     assert ["dense", "Dense", "1024", "3,212,288"] in words
     assert ["parameters", "3,274,634"] in words
     rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[-7:])
-    assert (rows["recipe"], rows["step"], rows["data"]) == ("tutorial", "2", "digits")
+    assert (rows["recipe"], rows["step"], rows["data"]) == ("tutorial", "2", "sample")
     assert re.fullmatch(r"\d+\.\d\d % on the test split", rows["accuracy"])
     assert re.match(rf"with +mnistcnn {__version__}, python 3.*, keras 3.*, tensorflow 2", rows["made"])
 

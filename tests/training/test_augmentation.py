@@ -10,7 +10,7 @@ from mnistcnn.data.sources import load_dataset
 from mnistcnn.training import augmentation
 from mnistcnn.training.augmentation import augment
 
-DIGITS = load_dataset("digits").split("train")
+DIGITS = load_dataset("sample").split("train")
 IMAGES = DIGITS.images[:64, ..., None].astype(np.float32) / 255
 LABELS = DIGITS.labels[:64]
 

@@ -55,7 +55,7 @@ def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
 
 def test_what_shows_no_digit_has_even_labels() -> None:
     """`best` gives an image one-hot labels or, if its distortion shows no digit, a tenth for every digit."""
-    batches = training_batches(load_dataset("digits").split("train"), RECIPES["best"]).take(20)
+    batches = training_batches(load_dataset("sample").split("train"), RECIPES["best"]).take(20)
     labels = np.concatenate([labels for _, labels in batches.as_numpy_iterator()])
     even = (labels == np.float32(0.1)).all(axis=1)
     assert 0.01 < even.mean() < 0.04
@@ -64,6 +64,6 @@ def test_what_shows_no_digit_has_even_labels() -> None:
 
 def test_the_pipeline_tunes_nothing() -> None:
     """The pipeline turns off TensorFlow's tuning thread, which sleeps up to a minute while the end of a run waits."""
-    dataset = load_dataset("digits")
+    dataset = load_dataset("sample")
     batches = training_batches(dataset.split("train"), TrainConfig(steps=2, batch_size=10))
     assert batches.options().autotune.enabled is False

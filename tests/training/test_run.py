@@ -24,7 +24,7 @@ from mnistcnn.training.fitting import make_optimizer, steps_per_execution
 from mnistcnn.training.kernels import Dense
 from mnistcnn.training.run import train
 
-DIGITS = load_dataset("digits")
+DIGITS = load_dataset("sample")
 
 
 class Events(list[TrainingEvent]):
@@ -51,7 +51,7 @@ def weights_hash(result: TrainingResult) -> str:
 
 def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
     """A run ends with a model without calibration if none of its validation images has ink."""
-    blank = replace(DIGITS.split("validation"), images=np.zeros((180, 28, 28), np.uint8))
+    blank = replace(DIGITS.split("validation"), images=np.zeros((450, 28, 28), np.uint8))
     result = train(short_config(5), replace(DIGITS, readers={**DIGITS.readers, "validation": lambda: blank}))
     assert (result.model.metadata.calibration, result.model.metadata.evidence) == (None, None)
 
@@ -70,7 +70,7 @@ from mnistcnn.events import TrainingRecord
 from mnistcnn.training.fitting import initial_model
 from mnistcnn.training.run import train
 
-digits, records = load_dataset("digits"), []
+digits, records = load_dataset("sample"), []
 def config(steps):
     return TrainConfig(steps=steps, batch_size=10, precision="float32", learning_rate=0.01, seed=5)
 
@@ -130,12 +130,12 @@ def test_records_come_at_their_steps_and_are_whole() -> None:
 def test_a_record_is_of_digits_only() -> None:
     """A record of `best` leaves out the images that show no digit after distortion."""
     events = Events()
-    config = replace(RECIPES["best"], steps=5, batch_size=120, log_every=5, checkpoint_every=0)
+    config = replace(RECIPES["best"], steps=5, batch_size=240, log_every=5, checkpoint_every=0)
     train(config, DIGITS, listeners=[events])
     [record] = events.records
     *_, (_, labels) = training_batches(DIGITS.training_images(), config).as_numpy_iterator()
     digits = labels[labels.max(axis=1) == 1]
-    assert 100 < len(digits) < 120
+    assert 200 < len(digits) < 240
     assert record.labels == digits.argmax(axis=1).tolist()
     assert len(record.probabilities) == len(digits)
 
@@ -147,7 +147,7 @@ def test_the_last_loss_and_the_test_split_are_reported() -> None:
     silent = train(short_config(10, log_every=0), DIGITS)
     assert result.loss == silent.loss == events.records[-1].loss
     assert result.test is not None
-    assert (result.test.images, result.test.split, result.test.data) == (360, "test", "digits")
+    assert (result.test.images, result.test.split, result.test.data) == (500, "test", "sample")
     assert (result.step, result.steps) == (10, 10)
 
 
@@ -270,7 +270,7 @@ def test_a_recipe_without_held_out_images_trains_on_them_too() -> None:
     events = Events()
     train(replace(RECIPES["best"], steps=1, log_every=0, checkpoint_every=0), DIGITS, listeners=[events])
     assert isinstance(events[0], TrainingStarted)
-    assert events[0].train_images == 1257 + 180
+    assert events[0].train_images == 4050 + 450
 
 
 def test_a_finished_run_is_extended(tmp_path: Path) -> None:
