@@ -25,8 +25,8 @@ FOLDER_SPLIT_SEED = 0  # seed: the order in which pictures in class folders are 
 def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count: None) -> Dataset:
     """Find a dataset: "mnist", "sample", or the path of a folder or an .npz file.
 
-    None is MNIST or, if MNIST is out of reach, the sample in the package with a notice. `on_bytes` gets the size of each
-    piece of a download. Raises MnistcnnError if the source is missing or is not a dataset.
+    None is MNIST or, if MNIST is out of reach, the sample in the package with a notice. `on_bytes` gets the size of
+    each piece of a download. Raises MnistcnnError if the source is missing or is not a dataset.
     """
     if source == "sample":
         return bundled_sample()
