@@ -1,20 +1,86 @@
-"""What can go wrong that the user can put right."""
+r"""The errors that a user can fix, and how their messages name parameters.
+
+    MnistcnnError           a file, data, a device, the network: exit status 1
+      SharedError           the same in every process that trains together
+      NoDigitFoundError     a picture without a stroke
+      UsageError            a value that is wrong whatever the world looks like: exit status 2
+
+A message is one line: what was wrong, what was received, how to put it right. It names a parameter through `parameter`,
+so that each reader gets the spelling that can be typed:
+
+    >>> error = MnistcnnError(f"m.keras already exists: replace it with {parameter('force', True)}")
+    >>> str(error)
+    'm.keras already exists: replace it with force=True'
+    >>> error.spelled(lambda name, value: f"--{name}")
+    'm.keras already exists: replace it with --force'
+"""
+
+import re
+from collections.abc import Callable
+
+# character: encloses a parameter in a message (no argument, path or environment variable can hold it)
+_MARK = "\0"
+_MARKED = re.compile("\0([^\0=]+)(?:=([^\0]*))?\0")
+
+
+def parameter(name: str, value: object = None) -> str:
+    """Return a parameter, or a parameter with a value, to be put into the message of an error."""
+    return f"{_MARK}{name}{_MARK}" if value is None else f"{_MARK}{name}={value}{_MARK}"
+
+
+def _spelled_in_python(name: str, value: str | None) -> str:
+    return name if value is None else f"{name}={value}"
 
 
 class MnistcnnError(Exception):
     """Something in the world that the user can fix: a file, data, a device, the network.
 
-    The message is one line: what was wrong, what was received, how to put it right.
+    `message` may hold parameters, as `parameter` returns them.
     """
 
     exit_status = 1
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+    @property
+    def message(self) -> str:
+        """The message, its parameters not yet spelled."""
+        return str(self.args[0])
+
+    def spelled(self, spell: Callable[[str, str | None], str]) -> str:
+        """Return the message, in which `spell` makes a text of each parameter's name and its value, if it has one."""
+        return _MARKED.sub(lambda mark: spell(mark[1], mark[2]), self.message)
+
+    def __str__(self) -> str:
+        return self.spelled(_spelled_in_python)
+
 
 class SharedError(MnistcnnError):
-    """What every process of a run finds in the same step, so that all of them can end in order."""
+    """An error that every process of a distributed run meets at the same step, so that each can end by itself."""
+
+
+class NoDigitFoundError(MnistcnnError):
+    """A picture holds no stroke."""
 
 
 class UsageError(MnistcnnError):
-    """A value that is wrong by itself, whatever the world looks like: steps of 0, an unknown backend."""
+    """A value that is wrong by itself, whatever the world looks like: steps of 0, an unknown backend.
+
+    Args:
+        parameter: The name of the parameter, such as "batch_size".
+        expected: What it must be, such as "a whole number from 1 to 10,000".
+        received: The value that it was given.
+
+    """
 
     exit_status = 2
+
+    def __init__(self, parameter: str, expected: str, received: object) -> None:
+        Exception.__init__(self, parameter, expected, received)
+        self.parameter, self.expected, self.received = parameter, expected, received
+
+    @property
+    def message(self) -> str:
+        """The message, its parameters not yet spelled."""
+        return f"{parameter(self.parameter)} must be {self.expected}; received {self.received!r}"

@@ -11,7 +11,7 @@ import typer
 
 from mnistcnn.app import options
 from mnistcnn.app.help import Command, Commands, examples
-from mnistcnn.config import config_from_recipe
+from mnistcnn.config import HYPERPARAMETERS, config_from_recipe
 from mnistcnn.errors import MnistcnnError
 
 # What only a command needs is imported as it runs, so that help comes at once.
@@ -37,7 +37,7 @@ def user_errors() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except MnistcnnError as error:
-        report.say_error(str(error))
+        report.say_error(error.spelled(_option))
         raise typer.Exit(error.exit_status) from error
     except KeyboardInterrupt as stop:
         raise typer.Exit(getattr(stop, "exit_status", 130)) from None
@@ -47,6 +47,12 @@ def user_errors() -> Iterator[None]:
         _drop_output()
         report.say_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
         raise typer.Exit(1) from error
+
+
+def _option(name: str, value: str | None) -> str:
+    """Spell a parameter of an error's message as an option: `--batch-size`, `--force`, `--data nowhere`."""
+    option = f"--{name.replace('_', '-')}"
+    return option if value in (None, "True") else f"{option} {value}"
 
 
 def _drop_output() -> None:
@@ -112,7 +118,7 @@ def train(
     coordinator: options.Coordinator = None,
 ) -> None:
     """Train the network and save it as a .keras file."""
-    changes = {name: value for name, value in context.params.items() if name in options.HYPERPARAMETERS}
+    changes = {name: value for name, value in context.params.items() if name in HYPERPARAMETERS}
     status = 0
     with user_errors():
         from mnistcnn.app import commands

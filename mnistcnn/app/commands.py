@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistcnn.config import Digits, Invert, OutputFormat, TrainConfig
-from mnistcnn.errors import UsageError
+from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
 from mnistcnn.report import console, live_view
 from mnistcnn.report import evaluation as evaluation_report
@@ -103,9 +103,7 @@ def evaluate(
     """Measure models on labelled images."""
     letters = len(evaluation_report.LETTERS)
     if len(models) > letters or len(set(models)) < len(models):
-        raise UsageError(
-            f"--model must name different files, at most {letters}; received {', '.join(map(str, models))}"
-        )
+        raise UsageError("model", f"different files, at most {letters}", ", ".join(map(str, models)))
     if plot is not None:
         require_plot_path(plot, models=len(models), force=force)
     dataset = _dataset(data)
@@ -137,7 +135,8 @@ def predict(
 ) -> int:
     """Read pictures, and return the exit status: 1 where one of them could not be read."""
     if form != "table" and (show or top_k is not None):
-        raise UsageError(f"--show and --top-k shape the table: leave them out with --format {form}")
+        expected = f"table with {parameter('show')} or {parameter('top_k')}, which shape the table"
+        raise UsageError("format", expected, form)
     show_picture = prediction_report.PredictionReport(form, top_k=top_k or 3, show=show, many=digits == "many")
     trained = _load_model(model, backend, device)
     folder = None if save_inputs is None else InputFolder(save_inputs, force=force)

@@ -4,7 +4,6 @@ Rich reads square brackets in a help text as markup, so no text here holds one.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from mnistcnn import config
-from mnistcnn.config import BACKENDS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS, TrainConfig
+from mnistcnn.config import BACKENDS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS
 
 DEFAULT_MODEL = Path("mnistcnn.keras")
 DATA_NAMES = ("mnist", "sample")
 DEVICE_KINDS = ("cpu", "gpu", "tpu", "mps", "xpu")
-HYPERPARAMETERS = frozenset(field.name for field in fields(TrainConfig)) - {"recipe"}
 
 # An option in each panel of the help.
 _recipe = partial(typer.Option, rich_help_panel="Recipe")

@@ -55,7 +55,7 @@ class Dataset:
     def split(self, name: str) -> Split:
         """Return a split. Raises UsageError for an unknown name, MnistcnnError for bad files or no images."""
         if name not in self.readers:
-            raise UsageError(f"--split must be one of {', '.join(self.readers)}; received {name!r}")
+            raise UsageError("split", f"one of {', '.join(self.readers)}", name)
         split = self.readers[name]()
         if not len(split):
             raise MnistcnnError(f"the {name} split of {self.name} holds no images: more pictures are needed")

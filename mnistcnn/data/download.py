@@ -81,7 +81,7 @@ def _from_any_mirror(name: str, mirrors: tuple[str, ...], on_bytes: OnBytes) -> 
         problems.append(f"{mirror}: not MNIST's content")
     raise MnistcnnError(
         f"MNIST could not be downloaded ({'; '.join(problems)}): "
-        "check the network, or pass --data a folder that holds its files"
+        "check the network, or name a folder that holds its files"
     )
 
 

@@ -13,9 +13,9 @@ from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.download import OnBytes, fetch_mnist, is_mnist_content, keras_datasets_folder
 from mnistcnn.data.idx import encode_idx, read_idx
 from mnistcnn.data.npz import read_npz_array
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, NoDigitFoundError, parameter
 from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
-from mnistcnn.pictures.preparing import NoDigitFoundError, read_digits
+from mnistcnn.pictures.preparing import read_digits
 
 VALIDATION_IMAGES = 5_000  # images: the most that are held out to validate (the first 5,000, as in the tutorial)
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
@@ -68,7 +68,8 @@ def from_path(path: Path) -> Dataset:
     if path.is_file():
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if not path.is_dir():
-        raise MnistcnnError(f"--data {path}: no such file or folder; give mnist, sample, or a path that exists")
+        named = parameter("data", path)
+        raise MnistcnnError(f"{named}: no such file or folder; give mnist, sample, or a path that exists")
     if any(_idx_path(path, f"{kind}-images-idx3-ubyte") for kind in ("train", "t10k")):
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if class_folders(path):

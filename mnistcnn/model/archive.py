@@ -96,7 +96,7 @@ def _read_file(path: Path) -> bytes:
             return file.read(status.st_size)
     except FileNotFoundError as error:
         raise MnistcnnError(
-            f"there is no model at {path}; make one with `mnistcnn train`, or name another with --model"
+            f"there is no model at {path}; make one with `mnistcnn train`, or name another file"
         ) from error
     except OSError as error:
         raise MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read") from error

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mnistcnn.config import SIZE
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.ink import working_copy
@@ -24,10 +24,6 @@ Digits = Literal["one", "many"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright picture, right and bottom excluded
 
 LIGHT_ON_DARK: dict[Invert, bool | None] = {"auto": None, "no": True, "yes": False}
-
-
-class NoDigitFoundError(MnistcnnError):
-    """The picture holds no stroke."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, parameter
 from mnistcnn.files import written_whole
 from mnistcnn.results import Prediction
 
@@ -26,8 +26,8 @@ class InputFolder:
             folder.mkdir(parents=True, exist_ok=True)
             if not force and any(folder.iterdir()):
                 raise MnistcnnError(
-                    f"{folder} already holds files: replace those of the same name with --force, or name another "
-                    "folder with --save-inputs"
+                    f"{folder} already holds files: replace those of the same name with {parameter('force', True)}, "
+                    f"or name another folder with {parameter('save_inputs')}"
                 )
         except OSError as error:
             raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}; name another folder") from error

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, parameter
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.files import written_whole
 from mnistcnn.results import TrainingHistory, TrainingValidation
@@ -48,7 +48,8 @@ class TrainingLog:
         if self._file is None:
             return
         if os.fstat(self._file.fileno()).st_nlink == 0:
-            raise MnistcnnError(f"{self.path} was deleted in mid-run: training has stopped, go on with --resume")
+            again = parameter("resume", True)
+            raise MnistcnnError(f"{self.path} was deleted in mid-run: training has stopped, go on with {again}")
         self._file.write(json.dumps(fields).encode() + b"\n")
         self._file.flush()
 

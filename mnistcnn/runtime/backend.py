@@ -25,7 +25,7 @@ def chosen_backend(option: str | None = None, default: str = "tensorflow") -> st
     """
     backend = option or _named_backend() or default
     if backend not in BACKENDS:
-        raise UsageError(f"--backend must be one of {', '.join(BACKENDS)}; received {backend!r}")
+        raise UsageError("backend", f"one of {', '.join(BACKENDS)}", backend)
     if importlib.util.find_spec(backend) is None:
         raise MnistcnnError(f"the backend {backend} is not installed: pip install 'mnistcnn[{backend}]'")
     return backend
@@ -85,9 +85,9 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     """
     backend = chosen_backend(option)
     if to_train and backend not in TRAINING_BACKENDS:
-        raise UsageError(f"{backend} only evaluates and predicts: train with --backend {', '.join(TRAINING_BACKENDS)}")
+        raise UsageError("backend", f"one of {', '.join(TRAINING_BACKENDS)} to train", backend)
     if backend == "numpy":
-        raise UsageError("--backend numpy computes without Keras, which is needed here: name another backend")
+        raise UsageError("backend", "one that Keras computes on here", backend)
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process

@@ -5,26 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from mnistcnn.config import TRAINING_BACKENDS
-from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.errors import MnistcnnError, UsageError, parameter
 
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are fast
 
 
 def parse_device(option: str) -> tuple[str, int]:
-    """Return the kind and the index, 0 where none is given, of a device as `--device` names it: "gpu:1" or "cpu".
+    """Return the kind and the index, 0 where none is given, of a device by its name, such as "gpu:1" or "cpu".
 
     Raises UsageError for anything else.
     """
     match = re.fullmatch(r"([a-z]+)(?::(\d{1,4}))?", option.lower())
     if match is None:
-        raise UsageError(
-            f"--device must be a kind such as cpu, gpu or tpu, or one of them as gpu:1; received {option!r}"
-        )
+        raise UsageError("device", "a kind such as cpu, gpu or tpu, or one of them as gpu:1", option)
     return match[1], int(match[2] or 0)
 
 
 def list_devices(backend: str) -> list[str]:
-    """Return the devices of this machine that a backend sees, as `--device` names them, the one it prefers first."""
+    """Return the devices of this machine that a backend sees by name, the one it prefers first."""
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -49,7 +47,7 @@ def _numbered(kinds: list[str]) -> list[str]:
 
 
 def use_device(backend: str, option: str) -> dict[str, str]:
-    """Put all that a backend computes from now on where `--device` says; before it, and Keras, have computed anything.
+    """Put all that a backend computes from now on on one device, before it, and Keras, have computed anything.
 
     Return the environment variables that Keras has to find. Raises MnistcnnError for a device that is not there.
     """
@@ -61,7 +59,8 @@ def use_device(backend: str, option: str) -> dict[str, str]:
             jax.config.update("jax_platforms", "cpu")  # else it takes most of a GPU's memory without using it
     devices = list_devices(backend)
     if f"{kind}:{index}" not in devices:
-        raise MnistcnnError(f"--device {option}: there is no such device; {backend} sees {', '.join(devices)}")
+        named = parameter("device", option)
+        raise MnistcnnError(f"{named}: there is no such device; {backend} sees {', '.join(devices)}")
     if backend == "tensorflow":
         _show_tensorflow_only(kind, index)
     elif backend == "jax":
@@ -86,7 +85,7 @@ def _show_tensorflow_only(kind: str, index: int) -> None:
 
 
 def current_device(backend: str) -> str:
-    """Return the device that Keras computes on in this process, as `--device` names it."""
+    """Return the device that Keras computes on in this process by name."""
     import keras
 
     if backend == "openvino":

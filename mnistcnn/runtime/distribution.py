@@ -11,13 +11,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mnistcnn.errors import MnistcnnError, SharedError, UsageError
+from mnistcnn.errors import MnistcnnError, SharedError, UsageError, parameter
 from mnistcnn.runtime.devices import parse_device
 from mnistcnn.runtime.team import Team
 
 GONE = (
-    "another process of this run has ended or cannot be reached: start all of them again with --resume, "
-    "to go on from the last checkpoint"
+    "another process of this run has ended or cannot be reached: start all of them again and resume from the last "
+    "checkpoint"
 )
 NETWORK_WORDS = ("Gloo", "NCCL", "connection", "Connection", "DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED", "heartbeat")
 
@@ -35,7 +35,7 @@ def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[Non
     import keras
 
     if keras.backend.backend() != "jax":
-        raise UsageError(f"--processes needs --backend jax; received {keras.backend.backend()}")
+        raise UsageError("backend", f"jax with {parameter('processes')}", keras.backend.backend())
     kind = _kind(device)
     _prepare(team, kind)
     try:
@@ -44,9 +44,7 @@ def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[Non
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX took it for itself
         devices = keras.distribution.list_devices(kind)
         if batch_size % len(devices):
-            raise UsageError(
-                f"--batch-size must be a multiple of the {len(devices)} devices of all processes; received {batch_size}"
-            )
+            raise UsageError("batch_size", f"a multiple of the {len(devices)} devices of all processes", batch_size)
         parallel = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
         keras.distribution.set_distribution(parallel)
         yield
@@ -80,7 +78,7 @@ def _kind(device: str | None) -> str | None:
         return None
     kind, _ = parse_device(device)
     if ":" in device:
-        raise UsageError(f"--device must be a kind, such as {kind}, with --processes; received {device!r}")
+        raise UsageError("device", f"a kind, such as {kind}, with {parameter('processes')}", device)
     return kind
 
 

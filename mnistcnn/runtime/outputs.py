@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnistcnn.config import SPLITS
-from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.errors import MnistcnnError, UsageError, parameter
 from mnistcnn.files import UNFINISHED, remove_unfinished, written_whole
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
@@ -59,7 +59,7 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 
 def event_files(folder: Path) -> list[Path]:
-    """List what `--tensorboard` has written into a folder; what other programs' runs wrote lies elsewhere in it."""
+    """List TensorBoard's files of this program's runs in a folder; other programs write elsewhere in it."""
     return [path for run in SPLITS for path in (folder / run).glob("events.out.tfevents.*")]
 
 
@@ -71,7 +71,7 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     them, or where something of the user's would be replaced and `force` does not allow it.
     """
     if outputs.model.suffix != ".keras":
-        raise UsageError(f"--model must name a .keras file; received {str(outputs.model)!r}")
+        raise UsageError("model", "a .keras file", str(outputs.model))
     _require_writable(outputs.model, "mnistcnn.keras")
     if outputs.log is not None:
         _require_writable(outputs.log, "training.jsonl")
@@ -82,13 +82,14 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     if outputs.tensorboard is not None:
         _require_tensorboard_folder(outputs.tensorboard, force=force or _place(outputs.tensorboard) in own)
     with ExitStack() as locks:
-        busy = f"another run is writing {outputs.checkpoints}: wait for it, or choose another --model"
+        busy = f"another run is writing {outputs.checkpoints}: wait for it, or choose another {parameter('model')}"
         locks.enter_context(_locked_folder(outputs.checkpoints, busy))
         if outputs.log is not None:
             lock = outputs.log.with_name(f".{outputs.log.name}.lock")
-            locks.enter_context(_locked(lock, f"another run is writing {outputs.log}: choose another --log-file"))
+            busy = f"another run is writing {outputs.log}: choose another {parameter('log_file')}"
+            locks.enter_context(_locked(lock, busy))
         if outputs.tensorboard is not None:
-            busy = f"another run is writing {outputs.tensorboard}: choose another --tensorboard"
+            busy = f"another run is writing {outputs.tensorboard}: choose another {parameter('tensorboard')}"
             locks.enter_context(_locked_folder(outputs.tensorboard, busy))
         if not force:
             _require_nothing_lost(outputs, own)
@@ -107,24 +108,24 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
 def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
     """Raise before any work where a plot could not be drawn, or would replace a file without `force`."""
     if models != 1:
-        raise UsageError(f"--plot draws one model; received {models}")
+        raise UsageError("plot", f"left out with {models} models, since it draws one", str(path))
     if path.suffix.lower() not in PLOT_SUFFIXES:
-        raise UsageError(f"--plot must name a {', '.join(PLOT_SUFFIXES)} file; received {str(path)!r}")
+        raise UsageError("plot", f"a {', '.join(PLOT_SUFFIXES)} file", str(path))
     require_extra("matplotlib", "plot")
     _require_writable(path, "plot.png")
     if path.exists() and not force:
-        raise MnistcnnError(f"{path} already exists: replace it with --force, or choose another name with --plot")
+        raise MnistcnnError(f"{path} already exists: {_replace_or_choose('plot')}")
 
 
 def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
     require_extra("tensorboard", "tensorboard")
     if folder.exists() and not folder.is_dir():
-        raise MnistcnnError(f"{folder} is a file: name a folder with --tensorboard")
+        raise MnistcnnError(f"{folder} is a file: name a folder with {parameter('tensorboard')}")
     _require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
     if not force and event_files(folder):
         raise MnistcnnError(
-            f"{folder} holds another run's event files: replace them with --force, or choose another folder with "
-            "--tensorboard"
+            f"{folder} holds another run's event files: replace them with {parameter('force', True)}, "
+            f"or choose another folder with {parameter('tensorboard')}"
         )
 
 
@@ -147,9 +148,9 @@ def _require_apart(log: Path, outputs: Outputs) -> None:
     """Refuse a log that would be written over the model, among the checkpoints, or where TensorBoard's folder is."""
     place, checkpoints = log.resolve(), outputs.checkpoints.resolve()
     if place == outputs.model.resolve() or checkpoints in (place, place.parent):
-        raise UsageError(f"--log-file must not be the model or in {outputs.checkpoints}; received {str(log)!r}")
+        raise UsageError("log_file", f"another file than the model, and not in {outputs.checkpoints}", str(log))
     if outputs.tensorboard is not None and place == outputs.tensorboard.resolve():
-        raise UsageError(f"--log-file and --tensorboard must differ; received {str(log)!r} for both")
+        raise UsageError("log_file", f"another path than {parameter('tensorboard')}", str(log))
 
 
 def _place(path: Path) -> str:
@@ -167,19 +168,24 @@ def _own_places(checkpoints: Path) -> set[str]:
 
 def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
     if outputs.model.exists() and not outputs.is_resuming:
-        ways = "replace it with --force, or choose another name with --model"
+        ways = _replace_or_choose("model")
         if outputs.resume:
             raise MnistcnnError(f"{outputs.model} exists, and {outputs.checkpoints} holds nothing to resume: {ways}")
-        raise MnistcnnError(f"{outputs.model} already exists: continue its run with --resume, {ways}")
+        raise MnistcnnError(
+            f"{outputs.model} already exists: continue its run with {parameter('resume', True)}, {ways}"
+        )
     if outputs.has_checkpoints and not outputs.resume:
         raise MnistcnnError(
-            f"{outputs.checkpoints} holds an unfinished run: continue it with --resume, start anew with --force, "
-            "or choose another name with --model"
+            f"{outputs.checkpoints} holds an unfinished run: continue it with {parameter('resume', True)}, "
+            f"start anew with {parameter('force', True)}, or choose another name with {parameter('model')}"
         )
     if outputs.log is not None and outputs.log.exists() and _place(outputs.log) not in own:
-        raise MnistcnnError(
-            f"{outputs.log} already exists: replace it with --force, or choose another name with --log-file"
-        )
+        raise MnistcnnError(f"{outputs.log} already exists: {_replace_or_choose('log_file')}")
+
+
+def _replace_or_choose(name: str) -> str:
+    """Return the two ways out if the file that a parameter names exists."""
+    return f"replace it with {parameter('force', True)}, or choose another name with {parameter(name)}"
 
 
 def _remove_leftovers(outputs: Outputs) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mnistcnn.errors import SharedError, UsageError
+from mnistcnn.errors import SharedError, UsageError, parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +26,14 @@ class Team:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise UsageError(f"--processes must be a whole number from 1 on; received {self.count}")
+            raise UsageError("processes", "a whole number from 1 on", self.count)
         if not 0 <= self.index < self.count:
-            raise UsageError(
-                f"--process-id must be a whole number from 0 to {self.count - 1}, below --processes; "
-                f"received {self.index}"
-            )
+            expected = f"a whole number from 0 to {self.count - 1}, below {parameter('processes')}"
+            raise UsageError("process_id", expected, self.index)
         if self.count > 1 and self._host_and_port() is None:
-            raise UsageError(
-                f"--coordinator must be HOST:PORT, where process 0 is reached by all; received {self.coordinator!r}"
-            )
+            raise UsageError("coordinator", "HOST:PORT, where process 0 is reached by all", self.coordinator)
         if self.count == 1 and self.coordinator is not None:
-            raise UsageError("--coordinator is for several processes: say with --processes how many there are")
+            raise UsageError("coordinator", f"left out without {parameter('processes')}", self.coordinator)
 
     def _host_and_port(self) -> tuple[str, int] | None:
         host, _, port = (self.coordinator or "").rpartition(":")
@@ -52,9 +48,8 @@ class Team:
         """Return the rows of each batch that this process trains on. Raises UsageError where they cannot be equal."""
         share, rest = divmod(batch_size, self.count)
         if rest:
-            raise UsageError(
-                f"--batch-size must be a multiple of --processes, which is {self.count}; received {batch_size}"
-            )
+            expected = f"a multiple of {parameter('processes')}, which is {self.count}"
+            raise UsageError("batch_size", expected, batch_size)
         return slice(self.index * share, (self.index + 1) * share)
 
     def any(self, flag: bool) -> bool:
@@ -122,7 +117,7 @@ def team_of(count: int | None, index: int, addresses: str | None) -> Team:
     """
     given = [address.strip() for address in (addresses or "").split(",") if address.strip()]
     if count is not None and len(given) > 1 and len(given) != count:
-        raise UsageError(f"--coordinator lists {len(given)} addresses for {count} processes: give one, or one for each")
+        raise UsageError("coordinator", f"one address, or one for each of {count} processes", addresses)
     count = count if count is not None else max(1, len(given) if len(given) > 1 else 1)
     return Team(count=count, index=index, coordinator=given[0] if given else None)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from mnistcnn.config import CLASSES
-from mnistcnn.errors import SharedError
+from mnistcnn.errors import SharedError, parameter
 from mnistcnn.events import Listener, TrainingProgress, TrainingRecord, tell
 from mnistcnn.inference.measures import loss_and_accuracy, softmax
 
@@ -93,7 +93,7 @@ def _require_finite(weights: Iterable[np.ndarray], good_step: int, step: int) ->
     if not all(np.isfinite(array).all() for array in weights):
         raise SharedError(
             f"the loss became NaN or infinite within steps {good_step + 1:,} to {step:,}; what was saved before "
-            "stands: start anew with --force and a lower --learning-rate"
+            f"stands: start anew with {parameter('force', True)} and a lower {parameter('learning_rate')}"
         )
 
 

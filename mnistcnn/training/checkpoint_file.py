@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import keras
 import numpy as np
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, parameter
 from mnistcnn.files import UNREADABLE, written_whole
 from mnistcnn.runtime.outputs import checkpoint_files, checkpoint_path
 
@@ -50,7 +50,9 @@ def restore_variables(model: keras.Model, variables: Mapping[str, np.ndarray]) -
     named = _named_variables(model)
     shapes = {name: tuple(variable.shape) for name, variable in named.items()}
     if shapes != {name: array.shape for name, array in variables.items()}:
-        raise MnistcnnError("the checkpoint is of another network or optimizer: start anew with --force")
+        raise MnistcnnError(
+            f"the checkpoint is of another network or optimizer: start anew with {parameter('force', True)}"
+        )
     for name, variable in named.items():
         variable.assign(variables[name])
 
@@ -126,5 +128,5 @@ def read_latest_checkpoint(folder: Path) -> Checkpoint | None:
         except UNREADABLE:
             continue
     if files:
-        raise MnistcnnError(f"every checkpoint in {folder} is damaged: start anew with --force")
+        raise MnistcnnError(f"every checkpoint in {folder} is damaged: start anew with {parameter('force', True)}")
     return None

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, parameter
 from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.checkpoint_file import (
@@ -111,11 +111,11 @@ class RunState:
         if differences := _differences(checkpoint.determinants, self._determinants):
             raise MnistcnnError(
                 f"{folder} is of another run: {'; '.join(differences)}. "
-                "Resume with the options it was started with, or start anew with --force"
+                f"Resume with the values it was started with, or start anew with {parameter('force', True)}"
             )
         if checkpoint.step > config.steps:
             raise MnistcnnError(
-                f"{folder} is at step {checkpoint.step:,} already: resume with --steps of that or more, "
+                f"{folder} is at step {checkpoint.step:,} already: resume with {parameter('steps')} of that or more, "
                 f"not {config.steps:,}"
             )
         return checkpoint

@@ -13,7 +13,7 @@ import numpy as np
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.dataset import Dataset
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, parameter
 from mnistcnn.events import Listener, TrainingStarted, tell
 from mnistcnn.inference.calibration import fitted_temperature, least_evidence
 from mnistcnn.inference.evaluation import evaluate
@@ -192,7 +192,8 @@ def _measured(
         test = evaluate(trained, dataset, "test")
         if not (math.isfinite(test.loss) and are_usable(weights)):
             raise MnistcnnError(
-                "the trained network's loss or weights are beyond use: start anew with --force and a lower rate"
+                "the trained network's loss or weights are beyond use: "
+                f"start anew with {parameter('force', True)} and a lower {parameter('learning_rate')}"
             )
         temperature, least = _calibration(trained, config, dataset)
     known = replace(metadata, accuracy=test.accuracy, calibration=temperature, evidence=least)

@@ -120,7 +120,7 @@ def test_training_says_nothing_when_quiet_and_tells_listeners(capsys: pytest.Cap
 
 def test_what_is_wrong_is_raised(tmp_path: Path) -> None:
     """One kind of error, whose message says what to do; a model that exists is not replaced."""
-    with pytest.raises(UsageError, match="--steps must be a whole number from 1 to"):
+    with pytest.raises(UsageError, match="^steps must be a whole number from 1 to 999,999,999; received 0$"):
         mnistcnn.train(data="sample", steps=0)
     with pytest.raises(MnistcnnError, match="there is no model at"):
         mnistcnn.evaluate(tmp_path / "none.keras", "sample")

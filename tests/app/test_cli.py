@@ -124,7 +124,8 @@ def test_mnist_asked_for_in_words_is_not_replaced(mnistcnn: Run, tmp_path: Path)
     done = mnistcnn("train", "--data", "mnist")
     assert done.returncode == 1
     assert re.fullmatch(
-        r"error: MNIST could not be downloaded \(.*\): check the network, or pass --data .*\n", done.stderr
+        r"error: MNIST could not be downloaded \(.*\): check the network, or name a folder that holds its files\n",
+        done.stderr,
     )
     assert not any(tmp_path.glob("mnistcnn*"))
 
@@ -310,14 +311,14 @@ def test_a_reader_that_leaves_ends_predict_quietly(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["evaluate"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`, or name another with"),
+        (["evaluate"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`, or name another file"),
         (["predict", "x.png"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`"),
         (["evaluate", "-m", "text.keras"], 1, "text.keras is a text file, not a model; name a .keras file"),
         (["evaluate", "--data", "nowhere"], 1, "--data nowhere: no such file or folder; give mnist, digits, or a path"),
         (["evaluate", "--data", "empty"], 1, "empty is not a dataset: expected IDX files"),
         (["train", "-m", "nowhere/m.keras"], 1, "the folder nowhere does not exist: make it, or name another place"),
         (["train", "-m", "folder.keras"], 1, "folder.keras is a folder: name a file in it, such as folder.keras/mnist"),
-        (["train", "-m", "model.h5"], 2, "--model must name a .keras file; received 'model.h5'"),
+        (["train", "-m", "model.h5"], 2, "--model must be a .keras file; received 'model.h5'"),
         (["train", "--steps", "0"], 2, "--steps must be a whole number from 1 to 999,999,999; received 0"),
         (["train", "--learning-rate", "nan"], 2, "--learning-rate must be a finite number above 0; received nan"),
         (["train", "--dropout", "1"], 2, "--dropout must be a rate from 0 up to, not including, 1; received 1.0"),
@@ -326,14 +327,14 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["train", "--precision", "int8"], 2, "--precision must be one of auto, float32, bfloat16; received 'int8'"),
         (["train", "--log-every", "30"], 2, "--checkpoint-every must be a multiple of --log-every, which is 30;"),
         (["train", "--data", "sample", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),
-        (["evaluate", "-m", "a", "-m", "a"], 2, "--model must name different files, at most 26; received a, a"),
+        (["evaluate", "-m", "a", "-m", "a"], 2, "--model must be different files, at most 26; received 'a, a'"),
         (
             ["evaluate", *(f"-m{n}" for n in range(27))],
             2,
-            "--model must name different files, at most 26; received 0, 1",
+            "--model must be different files, at most 26; received '0, 1",
         ),
-        (["predict", "x.png", "--top-k", "1", "--format", "csv"], 2, "--show and --top-k shape the table: leave them"),
-        (["predict", "x.png", "--show", "--format", "jsonl"], 2, "--show and --top-k shape the table: leave them out"),
+        (["predict", "x.png", "--top-k", "1", "--format", "csv"], 2, "--format must be table with --show or --top-k,"),
+        (["predict", "x.png", "--show", "--format", "jsonl"], 2, "--format must be table with --show or --top-k, wh"),
         (["predict", "x.png", "--save-inputs", "new"], 1, "there is no model at mnistcnn.keras; make one with"),
         (["evaluate", "--data", "sample", "--split", "tset"], 2, "--split must be one of train, validation, test;"),
     ],

@@ -74,7 +74,7 @@ def test_a_run_that_diverges_ends_and_keeps_the_last_good_checkpoint(tmp_path: P
     end = 25 if log_every else 30
     assert str(raised.value) == (
         f"the loss became NaN or infinite within steps 21 to {end}; what was saved before stands: "
-        "start anew with --force and a lower --learning-rate"
+        "start anew with force=True and a lower learning_rate"
     )
     assert {path.name: path.read_bytes() for path in checkpoint_files(outputs.checkpoints)} == before
     assert outputs.model.read_bytes() == model
@@ -214,14 +214,14 @@ def test_a_read_only_folder_is_refused_before_anything_is_done(read_only_folder:
         (f"{'m' * 245}.keras", None, r"m\.keras cannot be written: File name too long; name another place"),
         ("taken.keras", None, r"taken\.keras\.checkpoint cannot be made: File exists"),
         ("m.keras", "pipe", r"pipe is a device or a pipe: name a plain file"),
-        ("m.keras", "m.keras", r"--log-file must not be the model or in .*m\.keras\.checkpoint; received"),
-        ("m.keras", "./link", r"--log-file must not be the model or in .*m\.keras\.checkpoint; received"),
+        ("m.keras", "m.keras", r"log_file must be another file than the model, and not in .*m\.keras\.checkpoint; rec"),
+        ("m.keras", "./link", r"log_file must be another file than the model, and not in .*m\.keras\.checkpoint; rec"),
         (
             "old.keras",
             "old.keras.checkpoint/l",
-            r"--log-file must not be the model or in .*old\.keras\.checkpoint; rec",
+            r"log_file must be another file than the model, and not in .*old\.keras\.checkpoint; rec",
         ),
-        ("m.txt", None, r"--model must name a \.keras file; received"),
+        ("m.txt", None, r"model must be a \.keras file; received"),
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
@@ -251,7 +251,7 @@ def test_what_an_earlier_run_left_is_not_replaced(tmp_path: Path, existing: str,
     (tmp_path / existing).write_bytes(b"precious\n")
     outputs = Outputs(model=tmp_path / "m.keras", log=tmp_path / "log.jsonl", resume=resume)
     resumable = resume and existing.endswith("npz")
-    refused = nullcontext() if resumable else pytest.raises(MnistcnnError, match="--force")
+    refused = nullcontext() if resumable else pytest.raises(MnistcnnError, match="force=True")
     with refused, claimed_outputs(outputs):
         pass
     with claimed_outputs(outputs, force=True):
@@ -352,7 +352,7 @@ def test_a_log_that_vanishes_is_one_error(tmp_path: Path) -> None:
             (tmp_path / "log.jsonl").unlink()
 
     with (
-        pytest.raises(MnistcnnError, match=r"log\.jsonl was deleted in mid-run: .* go on with --resume"),
+        pytest.raises(MnistcnnError, match=r"log\.jsonl was deleted in mid-run: .* go on with resume=True"),
         claimed_outputs(outputs),
         closing(TrainingLog(tmp_path / "log.jsonl")) as log,
     ):

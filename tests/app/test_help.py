@@ -16,8 +16,7 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from mnistcnn.app.cli import app
-from mnistcnn.app.options import HYPERPARAMETERS
-from mnistcnn.config import BACKENDS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS
+from mnistcnn.config import BACKENDS, HYPERPARAMETERS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS
 
 COLUMNS = 80
 COLOR = r"\x1b\[[\d;]*m"

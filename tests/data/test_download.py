@@ -129,7 +129,7 @@ def test_a_bad_mirror_falls_through_to_the_next(
 def test_without_a_good_mirror_nothing_is_left(tmp_path: Path, mirror: Callable[[Answer], str], answer: Answer) -> None:
     """The error names each mirror and the ways out, and the folder stays empty."""
     address = mirror(answer)
-    with pytest.raises(MnistcnnError, match="MNIST could not be downloaded .*: check the network, or pass --data") as e:
+    with pytest.raises(MnistcnnError, match="MNIST could not be downloaded .*: check the network, or name") as e:
         download.fetch_mnist(tmp_path, mirrors=(address,))
     assert address in str(e.value)
     assert "\n" not in str(e.value)

@@ -262,7 +262,7 @@ def test_links_in_a_loop_are_no_dataset(tmp_path: Path) -> None:
 
 def test_an_unknown_split_is_a_usage_error() -> None:
     """The error lists the splits that exist if the name is unknown."""
-    with pytest.raises(UsageError, match="--split must be one of train, validation, test; received 'tset'"):
+    with pytest.raises(UsageError, match="split must be one of train, validation, test; received 'tset'"):
         load_dataset("sample").split("tset")
 
 

@@ -198,7 +198,7 @@ def test_folder_in_the_place_of_the_file_is_told(trained: TrainedModel, tmp_path
 def test_missing_file_is_told(tmp_path: Path) -> None:
     """A model that is not there is answered with how to get one."""
     assert refusal(tmp_path / "no.keras") == (
-        "there is no model at FILE; make one with `mnistcnn train`, or name another with --model"
+        "there is no model at FILE; make one with `mnistcnn train`, or name another file"
     )
 
 

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture, find_pictures
 from mnistcnn.pictures.frame import erase_frame
 from mnistcnn.pictures.masks import stroke_width
 from mnistcnn.pictures.mnist_style import looks_like_mnist, render
-from mnistcnn.pictures.preparing import Invert, NoDigitFoundError, PreparedDigit, prepare, prepare_many, read_digits
+from mnistcnn.pictures.preparing import Invert, PreparedDigit, prepare, prepare_many, read_digits
 from mnistcnn.pictures.ruled_paper import erase_rules
 from mnistcnn.pictures.sheet import find_sheet
 

@@ -113,13 +113,13 @@ def test_commands_draw(mnistcnn: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["train", "--plot", "run.gif"], 2, "--plot must name a .png, .svg, .pdf file; received 'run.gif'"),
+        (["train", "--plot", "run.gif"], 2, "--plot must be a .png, .svg, .pdf file; received 'run.gif'"),
         (["train", "--plot", "nowhere/run.png"], 1, "the folder nowhere does not exist"),
         (["train", "--plot", "folder.png"], 1, "folder.png is a folder: name a file in it"),
         (["train", "--tensorboard", "file"], 1, "file is a file: name a folder with --tensorboard"),
         (["train", "--tensorboard", "boards"], 1, "boards holds another run's event files: replace them with --force"),
-        (["evaluate", "--plot", "run.jpg"], 2, "--plot must name a .png, .svg, .pdf file; received 'run.jpg'"),
-        (["evaluate", "-m", "a.keras", "-m", "b.keras", "--plot", "c.png"], 2, "--plot draws one model; received 2"),
+        (["evaluate", "--plot", "run.jpg"], 2, "--plot must be a .png, .svg, .pdf file; received 'run.jpg'"),
+        (["evaluate", "-m", "a", "-m", "b", "--plot", "c.png"], 2, "--plot must be left out with 2 models, since it"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_any_work(

@@ -147,7 +147,7 @@ def test_numpy_computes_on_the_cpu_alone() -> None:
     assert start_backend("numpy", "cpu") == "numpy"
     with pytest.raises(MnistcnnError, match="there is no such device; numpy sees cpu:0"):
         start_backend("numpy", "gpu")
-    with pytest.raises(UsageError, match="numpy computes without Keras, which is needed here"):
+    with pytest.raises(UsageError, match="backend must be one that Keras computes on here; received 'numpy'"):
         start_keras("numpy")
 
 

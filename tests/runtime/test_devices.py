@@ -23,7 +23,7 @@ def test_a_device_is_a_kind_and_an_index(option: str, expected: tuple[str, int])
 @pytest.mark.parametrize("option", ["", "gpu:", "gpu:-1", ":0", "gpu 1", "cuda/0", "gpu:99999"])
 def test_what_names_no_device_is_wrong_usage(option: str) -> None:
     """The message shows what a name looks like."""
-    with pytest.raises(UsageError, match="--device must be a kind such as cpu, gpu or tpu, or one of them as gpu:1"):
+    with pytest.raises(UsageError, match="device must be a kind such as cpu, gpu or tpu, or one of them as gpu:1"):
         parse_device(option)
 
 
@@ -137,4 +137,4 @@ def test_openvino_does_not_train(mnistcnn: Run) -> None:
     pytest.importorskip("openvino")
     done = mnistcnn("train", *SHORT, "--backend", "openvino")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: openvino only evaluates and predicts: train with --backend tensorflow, jax, torch\n"
+    assert done.stderr == "error: --backend must be one of tensorflow, jax, torch to train; received 'openvino'\n"

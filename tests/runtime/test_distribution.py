@@ -51,14 +51,14 @@ def test_processes_are_described_as_keras_has_it(
 @pytest.mark.parametrize(
     ("count", "index", "addresses", "message"),
     [
-        (0, 0, None, "--processes must be a whole number from 1 on; received 0"),
-        (2, 2, "a:1", "--process-id must be a whole number from 0 to 1, below --processes; received 2"),
-        (None, 1, None, "--process-id must be a whole number from 0 to 0, below --processes; received 1"),
-        (2, 0, None, "--coordinator must be HOST:PORT, where process 0 is reached by all; received None"),
-        (2, 0, "a", "--coordinator must be HOST:PORT, where process 0 is reached by all; received 'a'"),
-        (2, 0, "a:99999", "--coordinator must be HOST:PORT, where process 0 is reached by all; received 'a:99999'"),
-        (None, 0, "a:1", "--coordinator is for several processes: say with --processes how many there are"),
-        (3, 0, "a:1,b:1", "--coordinator lists 2 addresses for 3 processes: give one, or one for each"),
+        (0, 0, None, "processes must be a whole number from 1 on; received 0"),
+        (2, 2, "a:1", "process_id must be a whole number from 0 to 1, below processes; received 2"),
+        (None, 1, None, "process_id must be a whole number from 0 to 0, below processes; received 1"),
+        (2, 0, None, "coordinator must be HOST:PORT, where process 0 is reached by all; received None"),
+        (2, 0, "a", "coordinator must be HOST:PORT, where process 0 is reached by all; received 'a'"),
+        (2, 0, "a:99999", "coordinator must be HOST:PORT, where process 0 is reached by all; received 'a:99999'"),
+        (None, 0, "a:1", "coordinator must be left out without processes; received 'a:1'"),
+        (3, 0, "a:1,b:1", "coordinator must be one address, or one for each of 3 processes; received 'a:1,b:1'"),
     ],
 )
 def test_what_does_not_fit_together_is_wrong_usage(
@@ -74,7 +74,7 @@ def test_the_rows_of_a_batch_are_shared_out() -> None:
     """Equal shares in order, all of them; what cannot be shared is refused."""
     processes = [Team(count=3, index=index, coordinator="a:1") for index in range(3)]
     assert [process.rows(120) for process in processes] == [slice(0, 40), slice(40, 80), slice(80, 120)]
-    with pytest.raises(UsageError, match="--batch-size must be a multiple of --processes, which is 3; received 100"):
+    with pytest.raises(UsageError, match="batch_size must be a multiple of processes, which is 3; received 100"):
         processes[0].rows(100)
 
 
@@ -207,8 +207,8 @@ def test_when_a_process_dies_the_others_end_and_the_run_can_go_on(
     assert time.monotonic() - died < WITHIN
     assert survivor.status == 1, survivor.stderr
     assert survivor.stderr.splitlines()[-1] == (
-        "error: another process of this run has ended or cannot be reached: start all of them again with --resume, "
-        "to go on from the last checkpoint"
+        "error: another process of this run has ended or cannot be reached: start all of them again and resume from "
+        "the last checkpoint"
     )
     if dying == 1:
         assert "Traceback" not in survivor.stderr
@@ -306,7 +306,7 @@ def test_a_loss_that_is_not_finite_ends_all(tmp_path: Path, environment: dict[st
     ("options", "message"),
     [
         (["--batch-size", "99"], "--batch-size must be a multiple of --processes, which is 2; received 99"),
-        (["--backend", "tensorflow"], "--processes needs --backend jax; received tensorflow"),
+        (["--backend", "tensorflow"], "--backend must be jax with --processes; received 'tensorflow'"),
         (["--device", "cpu:1"], "--device must be a kind, such as cpu, with --processes; received 'cpu:1'"),
     ],
 )

@@ -301,9 +301,9 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
         train(short_config(20, learning_rate=0.5, dropout=0.1), DIGITS, outputs=outputs)
     assert str(raised.value) == (
         f"{outputs.checkpoints} is of another run: learning_rate was 0.001 and is now 0.5; "
-        "dropout was 0.4 and is now 0.1. Resume with the options it was started with, or start anew with --force"
+        "dropout was 0.4 and is now 0.1. Resume with the values it was started with, or start anew with force=True"
     )
-    with pytest.raises(MnistcnnError, match="is at step 10 already: resume with --steps of that or more, not 5"):
+    with pytest.raises(MnistcnnError, match="is at step 10 already: resume with steps of that or more, not 5"):
         train(short_config(5), DIGITS, outputs=outputs)
 
 
@@ -352,7 +352,7 @@ def test_the_last_two_checkpoints_are_kept_and_a_torn_one_is_passed_over(tmp_pat
     assert latest.step == 20
 
     older.write_bytes(b"")
-    with pytest.raises(MnistcnnError, match="every checkpoint in .* is damaged: start anew with --force"):
+    with pytest.raises(MnistcnnError, match="every checkpoint in .* is damaged: start anew with force=True"):
         read_latest_checkpoint(tmp_path)
 
 

@@ -133,10 +133,10 @@ def test_the_log_tells_records_from_validations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"validate_every": 7}, "--validate-every must be a multiple of --log-every, which is 5; received 7"),
-        ({"validate_every": -5}, "--validate-every must be a whole number from 0 on; received -5"),
-        ({"patience": 2}, "--patience must be 0 without --validate-every; received 2"),
-        ({"patience": -1}, "--patience must be a whole number from 0 on; received -1"),
+        ({"validate_every": 7}, "validate_every must be a multiple of log_every, which is 5; received 7"),
+        ({"validate_every": -5}, "validate_every must be a whole number from 0 on; received -5"),
+        ({"patience": 2}, "patience must be 0 without validate_every; received 2"),
+        ({"patience": -1}, "patience must be a whole number from 0 on; received -1"),
     ],
 )
 def test_wrong_intervals_are_refused(changes: dict[str, int], message: str) -> None:
