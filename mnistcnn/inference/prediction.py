@@ -21,8 +21,6 @@ from mnistcnn.results import Prediction
 
 # pictures: the most that are decoded ahead and held at once
 BATCH_SIZE = 250
-# pictures: up to so many, NumPy has read them all before Keras on TensorFlow has
-MAX_NUMPY_PICTURES = 1_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,6 @@ class PreparedPicture:
     picture: Picture
     digits: Sequence[PreparedDigit] = ()
     error: str | None = None
-
-
-def quickest_backend(pictures: int) -> str:
-    """Return the name of the backend that reads so many pictures soonest, the time to start it counted."""
-    return "numpy" if pictures <= MAX_NUMPY_PICTURES else "tensorflow"
 
 
 def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
