@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+import numpy as np
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.model.network import build_model, initial_weights, logits_model
@@ -50,15 +51,16 @@ def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
     return next(steps for steps in range(MAX_STEPS_PER_EXECUTION, 0, -1) if aligned % steps == 0)
 
 
-def initial_model(config: TrainConfig, precision: str) -> keras.Model:
+def initial_model(config: TrainConfig, precision: str, weights: list[np.ndarray] | None = None) -> keras.Model:
     """Build the network from its inputs to its logits, with its initial weights and an optimizer at step 0.
 
-    `precision` is what the layers compute in, "float32" or "bfloat16"; the weights are float32.
+    `precision` is what the layers compute in, "float32" or "bfloat16"; the weights are float32. Without `weights`, in
+    the order of `model.get_weights()`, they are drawn from the seed.
     """
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     dense = Dense if keras.backend.backend() == "tensorflow" and precision == "float32" else keras.layers.Dense
     model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype, dense=dense))
-    model.set_weights(initial_weights(model, config.seed))
+    model.set_weights(initial_weights(model, config.seed) if weights is None else weights)
     model.optimizer = make_optimizer(config)
     model.optimizer.build(model.trainable_variables)
     return model

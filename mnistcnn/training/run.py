@@ -4,6 +4,7 @@ A configuration and a dataset go in; a `TrainingResult` with the trained model c
 are told of all that happens. `fitting` decides how a step is computed, `resuming` what a checkpoint holds.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -45,6 +46,7 @@ def train(
     config: TrainConfig,
     dataset: Dataset,
     *,
+    initial: TrainedModel | None = None,
     outputs: Outputs | None = None,
     listeners: Sequence[Listener] = (),
     should_stop: Callable[[], bool] = lambda: False,
@@ -57,6 +59,7 @@ def train(
     Args:
         config: The hyperparameters. If they hold no validation images out, these are trained on too.
         dataset: The splits "train", "validation" and "test".
+        initial: A model whose weights the run starts from. None draws them from the seed.
         outputs: The files of the run: it keeps checkpoints, goes on from the last one if `outputs.resume` says so (and
             else removes an earlier run's), and saves the model. None writes nothing.
         listeners: Each is told of the start, of progress, of every record and validation, and of the result.
@@ -72,10 +75,18 @@ def train(
             infinite.
 
     """
-    run = _Run(config, dataset, outputs, listeners, team)
+    run = _Run(config, dataset, initial, outputs, listeners, team)
     run.begin()
     run.fit(should_stop)
     return run.finish()
+
+
+def _fingerprint(weights: list[np.ndarray]) -> str:
+    """Return the SHA-256 of weights: equal for equal arrays in equal order."""
+    digest = hashlib.sha256()
+    for array in weights:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 class _Run:
@@ -85,6 +96,7 @@ class _Run:
         self,
         config: TrainConfig,
         dataset: Dataset,
+        initial: TrainedModel | None,
         outputs: Outputs | None,
         listeners: Sequence[Listener],
         team: Team,
@@ -100,14 +112,16 @@ class _Run:
         precision = chosen_precision(config.precision, backend, device)
         # Named as in TrainingStarted, and as checkpoints store them.
         self._setting = {"backend": backend, "device": device, "precision": precision, "processes": team.count}
+        weights = None if initial is None else initial.model.get_weights()
+        source = {"data": self._split.fingerprint} | ({"init": _fingerprint(weights)} if weights else {})
         # Before anything is computed: Keras, too, finds that processes differ, but says less.
-        team.require_same({**asdict(config), "data": self._split.fingerprint, "precision": precision})
-        self._model = initial_model(config, precision)
+        team.require_same({**asdict(config), **source, "precision": precision})
+        self._model = initial_model(config, precision, weights)
         self._metric = LastBatch(config.batch_size)
         self._state = RunState(
             outputs,
             [self._history, self._validation],
-            determinants={**config.determinants, "data": self._split.fingerprint},
+            determinants={**config.determinants, **source},
             exactness=self._setting,
             team=team,
         )

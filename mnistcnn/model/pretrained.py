@@ -1,0 +1,23 @@
+"""The model that comes with the package, and which file a model's name stands for.
+
+`pretrained.keras` is of the `best` recipe with seed 0, its weights rounded to the values that bfloat16 can hold. The
+command `python tests/programs/make_pretrained.py FOLDER mnistcnn/model/pretrained.keras` made it with Keras
+3.15.1, TensorFlow 2.21.0 and Python 3.11 on an AMD EPYC with AVX-512 BF16. Its weights have this SHA-256:
+59138a3f6ed536b344baeb571172aff678f9058b2719fead0fa1528ddeeb5ae8
+"""
+
+from pathlib import Path
+
+NAME = "pretrained"
+FILE = Path(__file__).with_name("pretrained.keras")
+OWN_MODEL = Path("mnistcnn.keras")  # what `train` saves if no other name is given
+
+
+def model_file(model: str | Path | None) -> Path:
+    """Return the file of a model: of a path itself, of "pretrained" the package's.
+
+    None stands for `mnistcnn.keras` in the current folder or, if there is none, for the pretrained model.
+    """
+    if model is None:
+        return OWN_MODEL if OWN_MODEL.exists() else FILE
+    return FILE if str(model) == NAME else Path(model)
