@@ -1,5 +1,26 @@
-"""`python -m mnistcnn`."""
+"""The program `mnistcnn`, also `python -m mnistcnn`."""
 
-from mnistcnn.app.cli import app
+import signal
+import sys
 
-app(prog_name="mnistcnn")
+
+def main() -> None:
+    """Run the command line; a signal ends it within a second, with the status that a shell expects."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python starts and ends, Ctrl-C leaves no traceback
+    from mnistcnn.runtime.signals import stop_on_signals
+    from mnistcnn.runtime.streams import open_closed_streams
+
+    open_closed_streams()
+    with stop_on_signals() as stop:
+        try:
+            from mnistcnn.app.cli import app
+
+            app(prog_name="mnistcnn")
+        finally:
+            if stop():
+                sys.exit(stop.exit_status)
+
+
+if __name__ == "__main__":
+    main()

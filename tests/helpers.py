@@ -13,6 +13,12 @@ PATIENCE = 120  # seconds until a condition that never holds fails the test
 SHORT_RUN = ("--data", "sample", "--batch-size", "8", "--log-every", "5", "--checkpoint-every", "10")
 
 
+def default_signals() -> None:
+    """Undo what a process inherits about signals, such as the ignored SIGINT of a script's `&`; for `preexec_fn`."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class TrainingProcess:
     """`mnistcnn train -m run.keras --log-file run.jsonl` in a folder, with the options of a short run."""
 
@@ -20,6 +26,7 @@ class TrainingProcess:
         self.folder = folder
         self.stderr_path, self.stdout_path = folder / "stderr", folder / "stdout"
         command = [sys.executable, "-m", "mnistcnn", "train", "-m", "run.keras", "--log-file", "run.jsonl"]
+        settings = {"preexec_fn": default_signals} | settings
         with self.stderr_path.open("wb") as stderr, self.stdout_path.open("wb") as stdout:
             self.process = subprocess.Popen(
                 [*command, *SHORT_RUN, *options], cwd=folder, env=environment, stderr=stderr, stdout=stdout, **settings

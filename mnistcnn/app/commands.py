@@ -3,7 +3,7 @@
 import gc
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from mnistcnn.results import TrainingResult
 from mnistcnn.runtime.backend import start_keras
 from mnistcnn.runtime.distribution import joined_team
 from mnistcnn.runtime.outputs import Outputs, claimed_outputs, event_files, require_plot_path
-from mnistcnn.runtime.signals import StopRequest, stop_on_signals
+from mnistcnn.runtime.signals import StopRequest, ended_by_signals, stop_on_signals
 from mnistcnn.runtime.team import Team
 
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ def _dataset(data: str | None, *, quiet: bool = False) -> "Dataset":
 
 
 def _start_keras(backend: str | None = None, device: str | None = None, *, to_train: bool = False) -> None:
-    start_keras(backend, device, to_train=to_train)
+    with nullcontext() if to_train else ended_by_signals():  # a run has claimed its files, which it must give back
+        start_keras(backend, device, to_train=to_train)
     # What is loaded stays to the end of a command. To go through it again and again, and once more at the end, was a
     # quarter of the time of `evaluate`.
     gc.freeze()

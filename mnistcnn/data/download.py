@@ -4,7 +4,6 @@ The files come from mirrors, are checked against their SHA-256, and are kept gzi
 """
 
 import hashlib
-import os
 import queue
 import threading
 import time
@@ -16,6 +15,7 @@ import requests
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import written_whole
+from mnistcnn.runtime.backend import keras_home
 
 # SHA-256 of a file's content; the gzip stream around it differs from mirror to mirror
 SHA256 = {
@@ -44,9 +44,8 @@ OnBytes = Callable[[int], None]
 
 
 def keras_datasets_folder() -> Path:
-    """Return the folder in which Keras keeps datasets, without importing Keras: KERAS_HOME or ~/.keras."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "datasets"
+    """Return the folder in which Keras keeps datasets."""
+    return keras_home() / "datasets"
 
 
 def is_mnist_content(name: str, content: bytes) -> bool:

@@ -1,1 +1,1 @@
-"""The process: its backend, devices, team and signals, and the files it holds."""
+"""The process: its backend, devices, signals and streams, the team it trains in, and the files it holds."""

@@ -1,4 +1,8 @@
-"""The process a command runs in: backend and precision, chosen before Keras is imported, and signals."""
+"""Choosing Keras's backend, and importing Keras on it, quietly and with this project's settings.
+
+Names of backends and devices go in. A backend must be chosen before Keras is imported, so nothing else imports Keras at
+the top of a program.
+"""
 
 import gc
 import importlib.metadata
@@ -7,8 +11,6 @@ import json
 import logging
 import os
 import platform
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
+from mnistcnn.runtime.streams import STDERR, silenced
 
 # pictures: up to so many, `predict` ends sooner in NumPy than on TensorFlow, which starts for seconds (28×28 PNG files,
 # 2 cores, three turns: 4,000 take 3.0 to 4.6 s and 7.1 to 8.8 s; 10,000 take 6.7 to 12.4 s and 8.1 to 12.8 s)
@@ -28,9 +31,9 @@ def quickest_backend(pictures: int) -> str:
 
 
 def chosen_backend(option: str | None = None, default: str = "tensorflow") -> str:
-    """Return the backend's name in Keras's own order: the option, KERAS_BACKEND, keras.json, the default.
+    """Return the name of the backend, in Keras's own order: the option, KERAS_BACKEND, keras.json, the default.
 
-    Raises UsageError for a name that is none, MnistcnnError where the backend is not installed.
+    Raises UsageError for a name that is not a backend's, MnistcnnError if the backend is not installed.
     """
     backend = option or _named_backend() or default
     if backend not in BACKENDS:
@@ -41,7 +44,7 @@ def chosen_backend(option: str | None = None, default: str = "tensorflow") -> st
 
 
 def chosen_backend_name() -> str:
-    """Return the backend that is taken where no option names one, installed or not."""
+    """Return the backend that is used if no option names one, whether it is installed or not."""
     return _named_backend() or "tensorflow"
 
 
@@ -53,12 +56,20 @@ def _named_backend() -> str | None:
 
 
 def _configured_backend() -> str | None:
-    home = os.environ.get("KERAS_HOME")
-    path = (Path(home) if home else Path.home() / ".keras") / "keras.json"
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["backend"])
+        return str(json.loads((keras_home() / "keras.json").read_text(encoding="utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def keras_home() -> Path:
+    """Return the folder where Keras keeps settings and datasets, without importing Keras: KERAS_HOME or ~/.keras."""
+    if folder := os.environ.get("KERAS_HOME"):
+        return Path(folder)
+    try:
+        return Path.home() / ".keras"
+    except RuntimeError:  # no home folder, as in containers: Keras takes this one then
+        return Path("/tmp/.keras")
 
 
 def start_backend(option: str | None = None, device: str | None = None, *, default: str = "tensorflow") -> str:
@@ -89,10 +100,20 @@ def start_backend(option: str | None = None, device: str | None = None, *, defau
 
 
 def start_keras(option: str | None = None, device: str | None = None, *, to_train: bool = False) -> str:
-    """Import Keras on the chosen backend and device, quietly, with this project's defaults; return the backend's name.
+    """Import Keras on a backend and a device, quietly and with this project's settings.
 
-    Raises as `chosen_backend` and `use_device` do, where Keras already runs on another backend, and, `to_train`, for a
-    backend that cannot.
+    Args:
+        option: the backend; None takes Keras's own order, as `chosen_backend` does.
+        device: the device, as `use_device` takes it; None is the one that the backend prefers.
+        to_train: whether the backend must be able to train.
+
+    Returns:
+        The name of the backend.
+
+    Raises:
+        UsageError: the backend or device has no such name, or the backend cannot train.
+        MnistcnnError: it is not installed or not there, or Keras already runs on another backend in this process.
+
     """
     backend = chosen_backend(option)
     if to_train and backend not in TRAINING_BACKENDS:
@@ -102,17 +123,16 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process
-    # TensorFlow leaves these kernels out by itself where the CPU lacks AVX-512's or AMX's products of small numbers.
+    # By itself TensorFlow uses these kernels only on CPUs that multiply small numbers with AVX-512 or AMX.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # A gradient of a convolution is set up once, not at every step, though that holds its scratch memory.
+    # The gradient of a convolution is set up once instead of at every step, which keeps its scratch memory.
     os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
-    # OpenVINO takes bfloat16 where the CPU has it, and Keras hands it no precision; this hides those instructions.
+    # OpenVINO computes in bfloat16 if the CPU has it, and Keras passes no precision on; this hides the instructions.
     os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
-    with _quiet_stderr(), _without_garbage_collection():
+    with silenced(STDERR), _without_garbage_collection():
         if device is not None:
             os.environ.update(use_device(backend, device))
-        # It feeds training on every backend, and Keras loads it to describe a network. What it writes while it loads
-        # is not for people.
+        # TensorFlow feeds training on every backend, and Keras imports it to describe a network.
         importlib.import_module("tensorflow")
         if to_train and backend != "tensorflow":
             keep_tensorflow_on_cpu()
@@ -122,7 +142,7 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
         raise MnistcnnError(
             f"Keras already runs on {keras.backend.backend()} in this process: start a new one for {backend}"
         )
-    # A user's keras.json changes the backend and nothing else.
+    # Of a user's keras.json only the backend counts.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     keras.config.set_epsilon(1e-7)
@@ -131,7 +151,7 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Load modules within the block: the collector would go through all that they hold again and again."""
+    """Import modules within the block faster: the collector would go through their objects again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -141,32 +161,8 @@ def _without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep what the block writes to stderr from the terminal; show it after all where the block fails.
-
-    TensorFlow 2.21's libraries write about oneDNN and CUDA while they load, before any setting of theirs is read,
-    so only the file descriptor can be silenced.
-    """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
-        try:
-            yield
-        except MnistcnnError:
-            raise  # it says by itself what was wrong
-        except Exception:
-            written.seek(0)
-            os.write(terminal, written.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
-
 def installed_versions(backend: str) -> dict[str, str]:
-    """Return the versions of mnistcnn, Python, Keras and the backend, without importing any of them."""
+    """Return the versions of mnistcnn, Python, Keras and a backend by name, without importing any of them."""
     versions = {"mnistcnn": _version("mnistcnn"), "python": platform.python_version()}
     return versions | {name: _version(name) for name in ("keras", backend)}
 

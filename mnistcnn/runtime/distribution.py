@@ -1,6 +1,6 @@
-"""One training run on several processes, of one machine or more: JAX, through Keras's distribution API.
+"""Joining the processes of one training run, on one machine or more, through JAX and Keras's distribution API.
 
-Joining the processes, and ending when one of them does. What they agree on while they train is in `team`.
+A Team goes in. When one process ends, the others end too. What the processes tell each other is in `team`.
 """
 
 import atexit
@@ -13,21 +13,25 @@ from contextlib import contextmanager
 
 from mnistcnn.errors import MnistcnnError, SharedError, UsageError, parameter
 from mnistcnn.runtime.devices import parse_device
+from mnistcnn.runtime.streams import STDOUT, silenced
 from mnistcnn.runtime.team import Team
 
+# error: what a process says when it has lost the others
 GONE = (
     "another process of this run has ended or cannot be reached: start all of them again and resume from the last "
     "checkpoint"
 )
+# words: one of them is in the message of every error of JAX, Gloo or NCCL that means a lost process
 NETWORK_WORDS = ("Gloo", "NCCL", "connection", "Connection", "DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED", "heartbeat")
 
 
 @contextmanager
 def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[None]:
-    """Train within the block together with the other processes; Keras must run already, and have computed nothing.
+    """Train within the block together with the other processes of a team.
 
-    `device` is a kind of device, all of whose devices are used. Raises UsageError where backend, device or batch do
-    not allow it, MnistcnnError where the others cannot be reached or, later, one of them ends.
+    Keras must be imported, and must not have computed anything. `device` is a kind of device, all devices of which are
+    used. Raises UsageError if the backend, device or batch size does not allow it, MnistcnnError if the others cannot
+    be reached or if one of them ends.
     """
     if team.count == 1:
         yield
@@ -39,7 +43,7 @@ def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[Non
     kind = _kind(device)
     _prepare(team, kind)
     try:
-        with _quiet_stdout():  # where Gloo tells of its connections
+        with silenced(STDOUT):  # Gloo reports its connections there
             keras.distribution.initialize(team.coordinator, team.count, team.index)
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # JAX took it for itself
         devices = keras.distribution.list_devices(kind)
@@ -51,26 +55,11 @@ def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[Non
     except SharedError:
         raise
     except BaseException as error:
-        # JAX's end, where it waits for all the others, would come next; they may be waiting for this process.
+        # At its end JAX would wait for all the others, which may be waiting for this process.
         atexit.register(_leave, getattr(error, "exit_status", 1))
         if isinstance(error, (RuntimeError, ValueError)) and any(word in str(error) for word in NETWORK_WORDS):
             raise MnistcnnError(GONE) from error
         raise
-
-
-@contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """Drop what libraries print among the results."""
-    sys.stdout.flush()
-    results, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        ctypes.CDLL(None).fflush(None)  # what the libraries still hold
-        os.dup2(results, 1)
-        os.close(results)
 
 
 def _kind(device: str | None) -> str | None:
@@ -83,14 +72,14 @@ def _kind(device: str | None) -> str | None:
 
 
 def _prepare(team: Team, kind: str | None) -> None:
-    """Bring JAX to speak to the other processes alone, directly, and to end as this program ends."""
+    """Make JAX speak to no one but the other processes, without a proxy, and end with this program's error."""
     import jax
 
     assert team.coordinator is not None
     host, _, _ = team.coordinator.rpartition(":")
-    if host in ("127.0.0.1", "localhost"):  # else it listens to the whole network
+    if host in ("127.0.0.1", "localhost"):  # otherwise JAX listens to the whole network
         os.environ.setdefault("JAX_COORDINATOR_BIND_ADDRESS", team.coordinator)
-    os.environ["no_grpc_proxy"] = host  # noqa: SIM112 - gRPC knows it in small letters only
+    os.environ["no_grpc_proxy"] = host  # noqa: SIM112 - gRPC reads it in lower case only
     jax.config.update("jax_check_proxy_envs", False)
     if kind == "cpu":
         jax.config.update("jax_platforms", "cpu")
@@ -98,7 +87,7 @@ def _prepare(team: Team, kind: str | None) -> None:
 
 
 def _leave(status: int) -> None:
-    """End now, with what was written so far."""
+    """End the process now, with what it has printed so far."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -107,9 +96,9 @@ def _leave(status: int) -> None:
 
 
 def _end(number: int) -> None:
-    """End in order where JAX calls abort(), as it does, from a thread of its own, when process 0 is gone."""
+    """End with one line when JAX calls abort() in a thread of its own, which it does if process 0 is gone."""
     os.write(2, f"error: {GONE}\n".encode())
     os._exit(MnistcnnError.exit_status)
 
 
-_END = ctypes.CFUNCTYPE(None, ctypes.c_int)(_end)  # kept here: the C library holds no reference to it
+_END = ctypes.CFUNCTYPE(None, ctypes.c_int)(_end)  # a name keeps it alive: the C library holds no reference

@@ -1,6 +1,7 @@
 """One model file, the same answers on every backend; one command, the same training."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from conftest import BACKENDS, Run
 from PIL import Image
 
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.runtime.backend import chosen_backend, start_backend, start_keras
+from mnistcnn.runtime.backend import chosen_backend, keras_home, start_backend, start_keras
 
 INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
 PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
@@ -169,3 +170,15 @@ def test_nothing_but_our_own_lines_reaches_stderr(
     for command in commands:
         done = mnistcnn(*command, "--backend", any_backend, env=loud)
         assert (done.returncode, done.stderr) == (0, ""), command
+
+
+def test_the_folder_of_keras_is_found_without_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """KERAS_HOME names it; otherwise it is in the home folder or, for a user who has none, where Keras puts it."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert keras_home() == tmp_path
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert keras_home() == tmp_path / ".keras"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # in no list of users, as in containers
+    assert keras_home() == Path("/tmp/.keras")

@@ -1,11 +1,23 @@
-"""Ctrl-C and SIGTERM: the first lets a run end in order, the second ends it at once. Real processes, real signals."""
+"""Ctrl-C, SIGTERM and SIGHUP: a command ends, a run saves first, and a second signal ends it. Real processes."""
 
+import fcntl
+import json
+import os
+import pty
 import shlex
 import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Run, StartTraining
+from helpers import PATIENCE, SHORT_RUN, default_signals, logged_records
 
 from mnistcnn.model.model_file import load_model
 from mnistcnn.runtime.outputs import checkpoint_files
@@ -14,6 +26,7 @@ LONG = ("--steps", "100000")
 # One execution of 50 steps takes seconds, long enough for two signals to arrive within it.
 HEAVY = ("--steps", "100000", "--batch-size", "1000", "--log-every", "50", "--checkpoint-every", "50")
 BOTH = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @BOTH
@@ -72,36 +85,111 @@ def test_a_signal_before_training_ends_the_command_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "keras-home") == ["stderr", "stdout"]
 
 
-STOPPED_PREDICTION = """
-import os, signal, sys, threading
-from mnistcnn.app.cli import app
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Start `mnistcnn` in an empty folder, with pipes for its output; it ends with the test at the latest."""
+    with ExitStack() as running:
 
-def stop_while_decoding():
-    os.read(answers, 1000)  # the first: nothing is left to do but to wait for the batch of the others
-    writing.append(os.open("second.png", os.O_WRONLY))  # returns once the picture is being read
-    os.kill(os.getpid(), signal.SIGINT)
-    while not ended.wait(20):  # Python loses a signal that comes just as it begins to wait for a picture
-        os.kill(os.getpid(), signal.SIGINT)
+        def start(*arguments: str, **settings: Any) -> subprocess.Popen[str]:
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            command = [sys.executable, "-m", "mnistcnn", *arguments]
+            process: subprocess.Popen[str] = subprocess.Popen(
+                command, cwd=tmp_path, env=environment, **(pipes | {"preexec_fn": default_signals} | settings)
+            )
+            running.callback(process.communicate)
+            running.callback(process.kill)
+            return process
 
-writing, ended = [], threading.Event()
-answers, stdout = os.pipe()
-os.dup2(stdout, 1)
-for name in ("second.png", "third.png"):  # which are a batch
-    os.mkfifo(name)
-threading.Thread(target=stop_while_decoding).start()
-try:
-    app(["predict", "nowhere.png", "second.png", "third.png", "-m", os.environ["MODEL"], "--format", "jsonl"])
-except SystemExit as end:
-    ended.set()
-    print(end.code, file=sys.stderr)
-os.close(writing[0])  # the second picture ends; nobody ever writes the third
-"""
+        yield start
 
 
-def test_a_signal_while_pictures_are_decoded_leaves_the_rest(python: Run, trained: Path) -> None:
-    """Only the picture under way is read to its end; the process waits for no other of its batch."""
-    done = python(STOPPED_PREDICTION, env={"MODEL": str(trained)})
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "130\n")
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Return as soon as a condition holds; fail if the process ends before it does."""
+    while not condition():
+        assert process.poll() is None, "the process ended too early"
+        time.sleep(0.0005)
+
+
+def status_in_a_shell(process: subprocess.Popen[str]) -> int:
+    """Wait for the end of a process; one that a signal ended has the status 128 + its number, as a shell says."""
+    status = process.wait(PATIENCE)
+    return 128 - status if status < 0 else status
+
+
+@BOTH
+def test_a_signal_while_pictures_are_decoded_leaves_the_rest(
+    tmp_path: Path, trained: Path, start: Start, number: signal.Signals, status: int
+) -> None:
+    """The answers printed so far stand whole, and the process does not wait for a picture that never ends."""
+    for name in ("second.png", "third.png"):  # a batch
+        os.mkfifo(tmp_path / name)
+    process = start("predict", "nowhere.png", "second.png", "third.png", "-m", str(trained), "--format", "jsonl")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    with (tmp_path / "second.png").open("wb"):  # returns when the picture is being read
+        process.send_signal(number)
+        assert status_in_a_shell(process) == status
+    assert json.loads(first)["error"] == "nowhere.png: no such file"
+    assert process.communicate() == ("", "")
+
+
+@pytest.mark.parametrize("command", ["predict one.png -m", "evaluate --data digits -m"])
+def test_a_signal_while_keras_is_imported_ends_the_command(
+    tmp_path: Path, trained: Path, start: Start, command: str
+) -> None:
+    """Nothing is printed, no traceback either."""
+    process = start(*command.split(), str(trained))
+    settings = tmp_path / "keras-home" / "keras.json"  # which the import of Keras writes
+    until(settings.exists, process)
+    process.send_signal(signal.SIGINT)
+    assert status_in_a_shell(process) == 130
+    assert process.communicate() == ("", "")
+
+
+def test_a_signal_while_backends_are_asked_ends_info(start: Start) -> None:
+    """The command does not wait for the processes that it has started."""
+    process = start("info")
+    until(
+        lambda: any(children.read_text() for children in Path(f"/proc/{process.pid}/task").glob("*/children")), process
+    )
+    process.send_signal(signal.SIGTERM)
+    assert status_in_a_shell(process) == 143
+    assert process.communicate() == ("", "")
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(tmp_path: Path, trained: Path, start: Start) -> None:
+    """Under a script's `&` SIGINT does nothing, and under `nohup` SIGHUP; SIGTERM still ends the command."""
+
+    def ignore() -> None:
+        default_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    os.mkfifo(tmp_path / "picture.png")
+    process = start("predict", "picture.png", "-m", str(trained), preexec_fn=ignore)
+    with (tmp_path / "picture.png").open("wb"):  # returns when the picture is being read
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+        assert status_in_a_shell(process) == 143
+
+
+def test_a_run_that_loses_its_terminal_saves(tmp_path: Path, start: Start) -> None:
+    """The execution under way is finished and saved, though nothing can be shown and a shell sends the hangup again."""
+    ours, theirs = pty.openpty()
+
+    def prepare() -> None:
+        default_signals()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True, "preexec_fn": prepare}
+    process = start("train", "-m", "run.keras", "--log-file", "run.jsonl", *SHORT_RUN, *LONG, **terminal)
+    os.close(theirs)
+    until(lambda: bool(os.read(ours, 65536) and logged_records(tmp_path)), process)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert status_in_a_shell(process) == 129
+    last = logged_records(tmp_path)[-1]["step"]
+    assert checkpoint_files(tmp_path / "run.keras.checkpoint")[-1].name == f"step-{last:09d}.npz"
 
 
 def test_a_signal_after_the_last_step_lets_the_model_be_saved(tmp_path: Path, start_training: StartTraining) -> None:

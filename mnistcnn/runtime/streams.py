@@ -1,0 +1,63 @@
+"""Standard input, output and error as file descriptors: put in place if they are closed, silenced for libraries."""
+
+import ctypes
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mnistcnn.errors import MnistcnnError
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+def open_closed_streams() -> None:
+    """Connect to nowhere those of the standard streams that are closed, as under some job schedulers.
+
+    Otherwise the next file that is opened would get a stream's descriptor, and whatever libraries print. `sys.stdin`
+    stays None, so that reading from it can be refused.
+    """
+    for descriptor in (STDIN, STDOUT, STDERR):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
+@contextmanager
+def silenced(descriptor: int) -> Iterator[None]:
+    """Keep what libraries write to standard output or error within the block from whoever reads it.
+
+    TensorFlow's and Gloo's libraries write to the descriptor, before any setting of theirs is read. If the block fails
+    with anything but a MnistcnnError, which says by itself what was wrong, what they wrote to standard error is shown
+    after all. A closed stream needs no silence.
+    """
+    stream = sys.stdout if descriptor == STDOUT else sys.stderr
+    try:
+        before = os.dup(descriptor)
+    except OSError:
+        yield
+        return
+    if stream is not None:
+        stream.flush()
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), descriptor)
+        try:
+            yield
+        except MnistcnnError:
+            raise
+        except Exception:
+            if descriptor == STDERR:
+                written.seek(0)
+                os.write(before, written.read())
+            raise
+        finally:
+            if descriptor == STDOUT:
+                ctypes.CDLL(None).fflush(None)  # what the C library still holds of it
+            os.dup2(before, descriptor)
+            os.close(before)
