@@ -84,3 +84,11 @@ class UsageError(MnistcnnError):
     def message(self) -> str:
         """The message, its parameters not yet spelled."""
         return f"{parameter(self.parameter)} must be {self.expected}; received {self.received!r}"
+
+
+def printable(text: str) -> str:
+    """Return a stranger's text, such as a file's name, on one line and without characters that drive a terminal.
+
+    Each of them is replaced by its escape sequence in Python.
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)

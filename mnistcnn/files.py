@@ -1,4 +1,7 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what tells a damaged file or a zip file from a whole one.
+
+Paths and bytes go in. Nothing here knows what the files hold.
+"""
 
 import math
 import os
@@ -14,28 +17,31 @@ from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 
-# All that zipfile and NumPy's parser of headers raise for damaged files; RuntimeError is for passwords.
+# exceptions: all that zipfile and NumPy's header parser raise for damaged files (RuntimeError: one with a password)
 UNREADABLE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 
+# bytes: the beginning and the size of a zip file's last record (APPNOTE.TXT, 4.3.16)
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_OF_DIRECTORY_BYTES = 22
+# bytes: the beginning of the record that precedes it in ZIP64, which is 20 bytes long (APPNOTE.TXT, 4.3.15)
 _ZIP64_LOCATOR = b"PK\x06\x07"
-TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20  # with the locator, where there is one
+# bytes: both records
+TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20
 
-# A name of ours that no one else gives a file, so that what a killed writer left can be told and removed.
+# suffix: a file that is being written (nobody else's files have it, so what a killed writer left can be removed)
 UNFINISHED = ".unfinished"
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Yield a new file that takes `path`'s place when the block ends well; until then what was there stays.
+    """Yield a new file that takes the place of `path` if the block succeeds; until then the old file stays.
 
-    It is on the disk before it gets its name, so a crash or a power cut leaves the old file or the new one, never
-    a part. Raises MnistcnnError where it cannot be written, and leaves nothing behind; a killed process leaves
-    what `remove_unfinished` removes.
+    The new file is on the disk before it gets its name, so a crash or a power cut leaves either file whole. If writing
+    fails, nothing is left behind; what a killed process leaves, `remove_unfinished` removes. Raises MnistcnnError if
+    the file cannot be written.
     """
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
@@ -57,10 +63,9 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_unfinished(folder: Path, pattern: str) -> None:
-    """Remove what killed writers left of the files of a folder whose names match a glob pattern.
+    """Remove what killed writers of `written_whole` left for the files of a folder that match a glob pattern.
 
-    The caller holds the lock that keeps other writers off those files. What cannot be removed stays: it is in
-    nobody's way.
+    The caller must hold the lock that keeps other writers from those files. A leftover that cannot be removed stays.
     """
     for leftover in folder.glob(f".{pattern}.{'[a-z0-9_]' * 8}{UNFINISHED}"):
         if leftover.is_dir() and not leftover.is_symlink():
@@ -77,7 +82,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # not every system lets a folder be opened; the file itself is safe already
+    with suppress(OSError):  # not every system can open a folder; the file itself is on the disk
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -86,9 +91,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def directory_bytes(data: bytes) -> float | None:
-    """Return the size of a zip file's directory, of which the last TAIL_BYTES bytes do; None where it is no plain zip.
+    """Return the size in bytes of a zip's central directory, given at least the file's last TAIL_BYTES bytes.
 
-    It is infinite in ZIP64, where what is read here need not be true.
+    The size is None if the file is not a plain zip, and infinite for ZIP64, which states its true size elsewhere.
     """
     end = data[-_END_OF_DIRECTORY_BYTES:]
     if len(end) < _END_OF_DIRECTORY_BYTES or not end.startswith(_END_OF_DIRECTORY):

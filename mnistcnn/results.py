@@ -11,6 +11,11 @@ from typing import Any
 from mnistcnn import notebook_html as html
 
 
+def loss_and_accuracy_text(loss: float, accuracy: float, decimals: int = 2) -> str:
+    """Return a loss in nats and an accuracy in [0, 1], shown in percent, as people read them."""
+    return f"loss {loss:.4f}, accuracy {100 * accuracy:.{decimals}f} %"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """A layer of the network."""
@@ -81,8 +86,8 @@ class Evaluation:
         """Show the figures, the confusion matrix and the worst mistakes in Jupyter."""
         low, high = self.accuracy_interval
         figures = html.paragraph(
-            f"{self.data}, {self.images:,} images of the {self.split} split: loss {self.loss:.4f}, accuracy "
-            f"{100 * self.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f})",
+            f"{self.data}, {self.images:,} images of the {self.split} split: "
+            f"{loss_and_accuracy_text(self.loss, self.accuracy)} (95 % interval {100 * low:.2f} to {100 * high:.2f})",
             f"top-2 accuracy {100 * self.top2_accuracy:.2f} %, calibration error {100 * self.calibration_error:.2f} %",
         )
         rows = [

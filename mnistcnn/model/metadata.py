@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
+from mnistcnn.errors import printable
 from mnistcnn.model.archive import parse_json, shown
 
 # The layout of the JSON text that this version writes and reads.
@@ -79,16 +80,16 @@ def decode_metadata(data: bytes) -> ModelMetadata:
     )
     return dataclasses.replace(
         metadata,
-        recipe=metadata.recipe and _printable(metadata.recipe),
-        data=metadata.data and _printable(metadata.data),
-        versions={_printable(name): _printable(version) for name, version in metadata.versions.items()},
+        recipe=metadata.recipe and _shortened(metadata.recipe),
+        data=metadata.data and _shortened(metadata.data),
+        versions={_shortened(name): _shortened(version) for name, version in metadata.versions.items()},
     )
 
 
-def _printable(text: str) -> str:
-    """Make a stranger's text safe for a terminal: one line, no control characters, not too long."""
-    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return printable if len(printable) <= _MAX_TEXT else f"{printable[: _MAX_TEXT - 1]}…"
+def _shortened(text: str) -> str:
+    """Return a stranger's text printable and in at most _MAX_TEXT characters."""
+    safe = printable(text)
+    return safe if len(safe) <= _MAX_TEXT else f"{safe[: _MAX_TEXT - 1]}…"
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:

@@ -1,1 +1,1 @@
-"""What people and programs read of a result."""
+"""What people and programs read: results and progress, as text, JSON, CSV, drawings and files."""

@@ -1,4 +1,7 @@
-"""What a person reads of a result, and how things went wrong; with `live_view`, all that knows Rich."""
+"""The Rich console that every report prints on, and one-line messages on standard error.
+
+Only this module and `live_view` know Rich. What a result says is the business of the other modules.
+"""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -8,65 +11,68 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
-from mnistcnn.report.text_graphics import printable
+from mnistcnn.errors import printable
 
 
 class PipedConsole(Console):
-    """A console that leaves standard output's broken pipe to the command line; Rich's own ends with status 1."""
+    """A Rich console that passes on standard output's broken pipe, where Rich itself would exit with status 1."""
 
     def on_broken_pipe(self) -> None:
-        """Raise the BrokenPipeError on, but for one of stderr: who leaves that has not seen a run to its end."""
+        """Re-raise for stdout, so that `predict | head` ends quietly.
+
+        For stderr keep Rich's exit status 1: nobody saw how the run ended.
+        """
         if self.file is sys.stderr:
             super().on_broken_pipe()
-        raise  # the one that is being handled
+        raise  # the BrokenPipeError that Rich is handling
 
 
 def console_on(file: IO[str]) -> Console:
-    """Return a console that writes to a file; where that is no terminal, one line stays one line, however long."""
+    """Return a console that writes to a file. Only in a terminal are long lines wrapped."""
     return PipedConsole(
         file=file,
         highlight=False,
         markup=False,
         emoji=False,
         soft_wrap=not file.isatty(),
-        force_jupyter=False,  # there, too: a cell's output is no terminal
+        force_jupyter=False,  # in a notebook, too, print text
     )
 
 
 def escape_what_cannot_be_encoded() -> None:
-    """Let text that standard output's encoding lacks, in a file's name say, come out as escapes, not as an error."""
+    """Print characters that standard output's encoding lacks as escape sequences instead of raising an error."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say(message: str) -> None:
-    """Print a line for a person on stderr."""
+    """Print a line on stderr."""
     console_on(sys.stderr).print(message)
 
 
 def say_error(message: str) -> None:
-    """Print the one line of what went wrong on stderr."""
+    """Print what went wrong as one line on stderr."""
     console_on(sys.stderr).print(Text.assemble(("error: ", "bold red"), printable(message)))
 
 
 def warn(message: str) -> None:
-    """Print a warning on stderr that cannot be missed."""
+    """Print a highlighted warning on stderr."""
     console_on(sys.stderr).print(
         Text.assemble((" WARNING ", "bold black on yellow"), " ", (printable(message), "bold yellow"))
     )
 
 
 def show_versions(versions: Mapping[str, str]) -> None:
-    """Print versions by name on stdout."""
+    """Print each name with its version as a line on stdout."""
     for name, version in versions.items():
         console_on(sys.stdout).print(f"{name} {version}")
 
 
 def styled(pieces: Iterable[str | tuple[str, str]]) -> Text:
-    """Join pieces of text, plain ones and ones with a style, into what a console prints."""
+    """Join pieces of text, each plain or a pair of text and Rich style, for a console to print."""
     return Text.assemble(*pieces)
 
 
 def has_color(console: Console) -> bool:
-    """Tell whether a console shows colours: not without a terminal, in a dumb one, or under NO_COLOR."""
+    """Tell whether a console shows colours: it does in a terminal that is not dumb, unless NO_COLOR is set."""
     return console.color_system is not None and not console.no_color

@@ -1,34 +1,44 @@
-"""What a person reads of an evaluation: the figures, the confusion matrix, the worst mistakes; and of several."""
+"""The text report of an evaluation, and of several models compared: figures, confusion matrix, drawn images.
+
+An Evaluation or a Comparison goes in; text, or one JSON object, comes out on standard output.
+"""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, has_color, styled
 from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
-from mnistcnn.report.text_graphics import SHADES, dotted, printable
-from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
+from mnistcnn.report.text_graphics import SHADES, dotted
+from mnistcnn.results import Comparison, Difference, Evaluation, Mistake, loss_and_accuracy_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# columns: the longest model name in a comparison
 NAME_COLUMNS = 18
-COMPARED = "{:1} {:<18}{:>9}{:>8}{:>9}{:>14}{:>9}{:>9}"  # 78 columns
+# a model's line in a comparison: letter, name, steps, loss, accuracy, interval, top-2, calibration; 78 columns in all
+COMPARED = "{:1} {:<18}{:>9}{:>8}{:>9}{:>14}{:>9}{:>9}"
 Shown = TypeVar("Shown", bound=Mistake | Difference)
 
-DRAWN = 10  # images, five side by side in 75 columns
+# images: how many are drawn at most
+DRAWN = 10
+# images: how many are drawn side by side (five take 74 columns)
 DRAWN_ACROSS = 5
+# Rich style: a count of images that were read right
 HIT_STYLE = "rgb(255,255,255) on rgb(8,81,156)"
-# From the first mistake on to a tenth of a digit's images: pale to dark, told apart without seeing hues.
+# Rich styles: a count of mistakes, by MISTAKE_SHARES; their lightness alone tells them apart
 MISTAKE_STYLES = (
     "rgb(0,0,0) on rgb(254,230,206)",
     "rgb(0,0,0) on rgb(253,174,107)",
     "rgb(255,255,255) on rgb(190,65,5)",
     "rgb(255,255,255) on rgb(110,30,5)",
 )
-MISTAKE_SHARES = (0.0, 0.01, 0.03, 0.1)  # of the label's images, from which on each style is used
+# shares of the images of a label: above which each of MISTAKE_STYLES is used
+MISTAKE_SHARES = (0.0, 0.01, 0.03, 0.1)
 
 
 def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
-    """Print how well a model reads a split."""
+    """Print how well a model reads a split, as text or as one JSON object."""
     if as_json:
         write_json(evaluation_fields(evaluation))
         return
@@ -50,7 +60,10 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
 
 
 def confusion_table(evaluation: Evaluation, *, color: bool) -> Iterator[str | tuple[str, str]]:
-    """Yield the confusion matrix, shaded, beside precision, recall and F1 of each digit, in pieces: 76 columns."""
+    """Yield the confusion matrix beside precision, recall and F1 of each digit, as pieces for `styled`: 76 columns.
+
+    With `color` counts are on shaded backgrounds; without, mistakes are followed by a shade character.
+    """
     names = "".join(f"{digit:>5}" if color else f"{digit:>4} " for digit in range(10))
     yield f"label {'images by what they were read as':^50}{'in percent':>21}\n"
     yield f"     {names}{'prec.':>7}{'recall':>7}{'F1':>7}"
@@ -63,7 +76,10 @@ def confusion_table(evaluation: Evaluation, *, color: bool) -> Iterator[str | tu
 
 
 def _cell(count: int, images: int, *, hit: bool, color: bool) -> tuple[str, str]:
-    """Return a count in five columns, with a style: a shade of its share of the label's images, or that beside it."""
+    """Return the count padded to five columns and its style.
+
+    Without colour, a shade character after the count says its share of the label's images.
+    """
     if not count:
         return "    ·" if color else "   · ", "dim"
     level = sum(count > share * images for share in MISTAKE_SHARES)
@@ -73,17 +89,17 @@ def _cell(count: int, images: int, *, hit: bool, color: bool) -> tuple[str, str]
 
 
 def mistake_caption(mistake: Mistake) -> tuple[str, str]:
-    """Return what stands under the drawing of a mistake."""
+    """Return the two lines under the drawing of a mistake: label, answer and its probability; position."""
     return f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %", f"image {mistake.position}"
 
 
 def difference_caption(difference: Difference) -> tuple[str, str]:
-    """Return what stands under the drawing of an image that models read differently."""
+    """Return the two lines under the drawing of an image that models read differently."""
     return f"{difference.label}→" + " ".join(map(str, difference.digits)), f"image {difference.position}"
 
 
 def drawn_rows(items: Sequence[Shown], caption: Callable[[Shown], tuple[str, str]]) -> list[str]:
-    """Return images in rows of five, each image of 14 columns above its caption of two lines."""
+    """Return rows of up to DRAWN_ACROSS images, each image drawn in 14 columns above the two lines of its caption."""
     rows: list[str] = []
     for first in range(0, len(items), DRAWN_ACROSS):
         row = items[first : first + DRAWN_ACROSS]
@@ -94,7 +110,10 @@ def drawn_rows(items: Sequence[Shown], caption: Callable[[Shown], tuple[str, str
 
 
 def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
-    """Print how well models read the same split, side by side, and what they do not all read alike; one alone."""
+    """Print how well models read the same split, a line for each, and the images that they do not all read alike.
+
+    A single model is reported as `show_evaluation` does.
+    """
     if len(comparison.models) == 1:
         show_evaluation(comparison.evaluations[0], as_json=as_json)
         return
@@ -122,7 +141,7 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
 
 
 def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
-    """Return a model's figures in 78 columns; of a long name the end is shown."""
+    """Return a model's figures in 78 columns; a long name is cut at its beginning."""
     name = printable(model)
     name = name if len(name) <= NAME_COLUMNS else f"…{name[1 - NAME_COLUMNS :]}"
     steps = "unknown" if evaluation.step is None else f"{evaluation.step:,}"
@@ -140,8 +159,8 @@ def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
 
 
 def measured(evaluation: Evaluation) -> str:
-    """Return the line that says how well a model reads which images."""
+    """Return the line that says which images a model read, and how well."""
     return (
         f"{printable(evaluation.data)}, {evaluation.images:,} images of the {evaluation.split} split: "
-        f"loss {evaluation.loss:.4f}, accuracy {100 * evaluation.accuracy:.2f} %"
+        + loss_and_accuracy_text(evaluation.loss, evaluation.accuracy)
     )

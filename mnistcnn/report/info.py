@@ -1,16 +1,16 @@
-"""What a person reads of this machine and of a model file."""
+"""The text report of `mnistcnn info`: the installed backends and devices; a model file's layers and origin."""
 
 import sys
 from collections.abc import Mapping
 
 from mnistcnn.config import TRAINING_BACKENDS
+from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on
-from mnistcnn.report.text_graphics import printable
 from mnistcnn.results import BackendInfo, ModelInfo, SystemInfo
 
 
 def show_system(info: SystemInfo) -> None:
-    """Print what is installed and what it computes on, on stdout."""
+    """Print versions, the backend that is chosen by default, and a line for each backend on stdout."""
     out = console_on(sys.stdout)
     out.print(_versions(info.versions))
     out.print(f"backend without --backend: {printable(info.chosen)}\n")
@@ -19,7 +19,7 @@ def show_system(info: SystemInfo) -> None:
 
 
 def backend_line(backend: BackendInfo) -> str:
-    """Return what one backend is here, in a line."""
+    """Return one line on a backend: its version, devices and precision, or why it cannot be used."""
     if backend.version is None:
         return f"{backend.name:<10} not installed: pip install 'mnistcnn[{backend.name}]'"
     name = f"{backend.name:<10} {backend.version:<10}"
@@ -32,7 +32,7 @@ def backend_line(backend: BackendInfo) -> str:
 
 
 def show_model(info: ModelInfo) -> None:
-    """Print what a model file holds and where it comes from, on stdout."""
+    """Print a model file's layers and where the model comes from on stdout."""
     out = console_on(sys.stdout)
     out.print(f"\n{printable(info.path)}\n")
     for layer in info.layers:

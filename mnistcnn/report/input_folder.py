@@ -1,4 +1,7 @@
-"""What the network saw of each picture, as PNG files in a folder."""
+"""The images that the network saw, 28×28 pixels, saved as PNG files in a folder.
+
+Predictions go in; the folder decides only on file names. Nothing is read or printed here.
+"""
 
 import os
 from collections.abc import Sequence
@@ -9,15 +12,17 @@ from mnistcnn.errors import MnistcnnError, parameter
 from mnistcnn.files import written_whole
 from mnistcnn.results import Prediction
 
-LONGEST_STEM = 200  # bytes of a name that leave room for a number, a suffix, and what a file has while it is written
+# bytes: the longest file name without suffix (of the 255 that file systems allow, the rest is for a number, the suffix
+# and what `written_whole` adds)
+LONGEST_STEM = 200
 
 
 class InputFolder:
-    """Saves what the network saw as PNG files in a folder, which must be new or empty unless `force`d.
+    """A callback that saves what the network saw as PNG files in a folder, which must be new or empty unless `force`.
 
-    A file has its picture's name, cut where that is long, with a number behind it for each further digit or picture of
-    that name; what lay in class folders comes into class folders. Raises MnistcnnError where the folder is not empty or
-    cannot be written.
+    A file gets its picture's name, shortened if it is too long, and a number if that name is taken. The digits of
+    pictures that lay in class folders go to class folders. Raises MnistcnnError if the folder is not empty or cannot be
+    written.
     """
 
     def __init__(self, folder: Path, *, force: bool) -> None:
@@ -33,7 +38,7 @@ class InputFolder:
             raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}; name another folder") from error
 
     def __call__(self, predictions: Sequence[Prediction]) -> None:
-        """Save the digits of one picture; of one that could not be read there is nothing to save."""
+        """Save the digits of one picture; a picture that could not be read has none."""
         for prediction in predictions:
             if prediction.image is not None:
                 path = self._free_path(prediction)

@@ -1,4 +1,7 @@
-"""What changes in the terminal while something goes on: a download, a training run, many pictures."""
+"""Displays that are redrawn in the terminal: a training run, and the progress of a download or of many pictures.
+
+Events and counts go in. Without a terminal a training run is shown as plain lines, and progress not at all.
+"""
 
 import sys
 from collections import deque
@@ -19,21 +22,27 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mnistcnn.errors import printable
 from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
 from mnistcnn.report.console import console_on, warn
-from mnistcnn.report.text_graphics import bar, printable, sparkline
-from mnistcnn.results import TrainingValidation
+from mnistcnn.report.text_graphics import bar, sparkline
+from mnistcnn.results import TrainingValidation, loss_and_accuracy_text
 
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
+# columns: the losses so far
 SPARKLINE_COLUMNS = 40
+# columns: the bar of a probability of 1
 BAR_COLUMNS = 50
-FEW_PICTURES = 100  # are read before a bar would be seen
-LINES_SHOWN = 5  # with all above them they fit a terminal of 24 rows
-REDRAWS_PER_SECOND = 1  # each takes 3 ms of a core that the network waits for
+# pictures: fewer are read without a progress bar, which would hardly be seen
+FEW_PICTURES = 100
+# lines: the latest records shown (with the picture above them, they fit a terminal of 24 rows)
+LINES_SHOWN = 5
+# per second: how often a run is redrawn (a redraw takes 3 ms of a core that the network waits for)
+REDRAWS_PER_SECOND = 1
 
 
 class CountView:
-    """A callback that shows in a terminal how far something has come, from its first call on."""
+    """A progress bar on stderr that appears at its first call, if stderr is a terminal."""
 
     def __init__(self, description: str, total: int, column: ProgressColumn, *, quiet: bool) -> None:
         console = console_on(sys.stderr)
@@ -42,7 +51,7 @@ class CountView:
             *(description, BarColumn(), column, TimeRemainingColumn()),
             console=console,
             transient=True,
-            redirect_stdout=False,  # what is printed meanwhile goes where it is meant to
+            redirect_stdout=False,  # Rich would print results on stderr, above the bar
             redirect_stderr=False,
         )
         self._task = self._progress.add_task("", total=total)
@@ -55,27 +64,27 @@ class CountView:
             self._progress.stop()
 
     def __call__(self, count: int = 1) -> None:
-        """Take in that so many more are done."""
+        """Advance the bar by a count."""
         if self._shown:
             self._progress.start()
             self._progress.advance(self._task, count)
 
 
 def download_view(total_bytes: int, *, quiet: bool = False) -> CountView:
-    """Return a view of a download."""
+    """Return the progress bar of a download of so many bytes."""
     return CountView("downloading MNIST", total_bytes, DownloadColumn(), quiet=quiet)
 
 
 def prediction_view(pictures: int) -> CountView:
-    """Return a view of many pictures being read; where the answers themselves appear in the terminal, of none."""
+    """Return the progress bar of many pictures being read; there is none if the answers appear in the terminal."""
     quiet = pictures < FEW_PICTURES or sys.stdout.isatty()
     return CountView("reading pictures", pictures, MofNCompleteColumn(), quiet=quiet)
 
 
 class TrainingView:
-    """A listener that shows a run: a picture that is redrawn in place, or plain lines without a terminal.
+    """A listener that shows a training run: a picture redrawn in place, or plain lines without a terminal.
 
-    With `quiet` it shows what a person ought to know beforehand, and nothing else.
+    With `quiet` it shows only the warnings at the start of a run.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -110,7 +119,7 @@ class TrainingView:
         self._live.stop()
 
     def __call__(self, event: TrainingEvent) -> None:
-        """Take in one event of a run."""
+        """Show one event of a run."""
         if isinstance(event, TrainingStarted):
             self._start(event)
         elif self._quiet:
@@ -125,7 +134,7 @@ class TrainingView:
             self._print(validation_line(event))
 
     def say_stopping(self) -> None:
-        """Say that a stop was asked for; from then on nothing is redrawn, so that the next may come at any time."""
+        """Say that a stop was asked for, and redraw nothing from then on: a second request ends the process at once."""
         self._live.stop()
         if not self._quiet:
             self._console.print("finishing what is under way; once more to stop at once")
@@ -169,9 +178,9 @@ class _RateColumn(ProgressColumn):
 
 
 def picture_lines(record: TrainingRecord, losses: list[float]) -> list[str]:
-    """Return 12 lines on the last record: loss and accuracy, the losses so far, its first image's probabilities."""
+    """Return 12 lines on the last record: loss and accuracy, a sparkline of losses, the first image's probabilities."""
     return [
-        f"loss {record.loss:.4f}, accuracy {100 * record.accuracy:.0f} % at step {record.step:,}  "
+        f"{loss_and_accuracy_text(record.loss, record.accuracy, decimals=0)} at step {record.step:,}  "
         + sparkline(losses, SPARKLINE_COLUMNS),
         f"the batch's first image, {'an' if record.labels[0] == 8 else 'a'} {record.labels[0]}, is read as",
         *(
@@ -183,7 +192,7 @@ def picture_lines(record: TrainingRecord, losses: list[float]) -> list[str]:
 
 
 def record_line(record: TrainingRecord) -> str:
-    """Return a record in 73 columns: of its first image the label, the class read, the probabilities in percent."""
+    """Return a record in 73 columns: figures, then the first image's label, answer, and probabilities in percent."""
     first = record.probabilities[0]
     read = max(range(10), key=first.__getitem__)
     percents = "".join(f"{100 * probability:4.0f}" for probability in first)
@@ -194,8 +203,6 @@ def record_line(record: TrainingRecord) -> str:
 
 
 def validation_line(validation: TrainingValidation) -> str:
-    """Return a validation in a line."""
-    return (
-        f"validation at step {validation.step:,}: loss {validation.loss:.4f}, "
-        f"accuracy {100 * validation.accuracy:.2f} %" + (", the best so far" if validation.is_best else "")
-    )
+    """Return a validation as a line."""
+    figures = loss_and_accuracy_text(validation.loss, validation.accuracy)
+    return f"validation at step {validation.step:,}: {figures}" + (", the best so far" if validation.is_best else "")

@@ -1,4 +1,4 @@
-"""What programs read on standard output: JSON, one object a line, and CSV."""
+"""Results for programs on standard output: JSON, one object a line, and CSV. Fields are only ever added."""
 
 import csv
 import json
@@ -9,13 +9,14 @@ from typing import Any
 
 from mnistcnn.results import Comparison, Evaluation, Prediction
 
+# the fields of `evaluate --json` that come first: those of the first release
 FIRST_FIELDS = ("loss", "accuracy", "step", "recipe", "data", "split", "images")
 
 
 def prediction_fields(prediction: Prediction, *, box: bool = False) -> dict[str, Any]:
-    """Return what the machine formats say of a digit; all but `file` and `error` are null where none was read.
+    """Return the fields of one digit; all but `file` and `error` are None if no digit was read.
 
-    `box` adds where it stands: left, top, right and bottom.
+    With `box` they include the digit's left, top, right and bottom edge in pixels.
     """
     fields = {
         "file": prediction.file,
@@ -29,10 +30,7 @@ def prediction_fields(prediction: Prediction, *, box: bool = False) -> dict[str,
 
 
 def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all that is known of how well a model reads a split; images are named by their position.
-
-    First come the fields that scripts have read since the first release.
-    """
+    """Return the fields of an evaluation, FIRST_FIELDS at the beginning. Images are left out: they have positions."""
     every = asdict(evaluation)
     fields = {name: every[name] for name in FIRST_FIELDS} | every
     fields["worst_mistakes"] = [_without_image(mistake) for mistake in fields["worst_mistakes"]]
@@ -40,7 +38,7 @@ def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def comparison_fields(comparison: Comparison) -> dict[str, Any]:
-    """Return what is known of each model, and every image that they do not all read alike."""
+    """Return the fields of each model, and of every image that the models do not all read alike."""
     pairs = zip(comparison.models, comparison.evaluations, strict=True)
     return {
         "models": [{"model": model, **evaluation_fields(evaluation)} for model, evaluation in pairs],
@@ -53,13 +51,16 @@ def _without_image(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_json(fields: Mapping[str, Any]) -> None:
-    """Print an object on a line of standard output, at once, so that a reader of a pipe need not wait."""
+    """Print an object as a line of standard output, flushed, so that a reader of a pipe need not wait."""
     sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
 
 
 def csv_writer(*, box: bool = False) -> Callable[[Prediction], None]:
-    """Return what prints predictions as CSV, under a line of names; numbers in one field are separated by spaces."""
+    """Return a function that prints predictions as CSV, with a header before the first.
+
+    Several numbers in one field are separated by spaces.
+    """
     writer: Any = None
 
     def write(prediction: Prediction) -> None:

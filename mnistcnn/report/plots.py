@@ -1,7 +1,7 @@
-"""Sheets for print and screen: a training run's curves, an evaluation's matrix, calibration and mistakes.
+"""Plots as PNG, SVG or PDF files: the curves of a training run; an evaluation's matrix, calibration and mistakes.
 
-The only room that knows matplotlib, which is an extra. Sheets are white with dark ink, whatever shows them, in colours
-that the colour-blind tell apart (Okabe and Ito's for lines, shades of one blue).
+Results go in. Only this module knows matplotlib, which is an extra. A sheet is white with dark ink, in colours that
+colour-blind people can tell apart: lines in those of Okabe and Ito (2008), shades of one blue.
 """
 
 from pathlib import Path
@@ -16,12 +16,15 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mnistcnn.files import written_whole
-from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult
+from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult, loss_and_accuracy_text
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+# images: how many mistakes are drawn at most, in two rows
 MISTAKES_DRAWN = 20
-SMOOTHED = 20  # the line through the records is the mean of a window of this share of them
-STYLE: Any = {  # Any: matplotlib's type is every setting's name
+# windows: the line through the records is a running mean over one of so many equal parts of them
+WINDOWS = 20
+# matplotlib settings of every sheet (Any, because matplotlib's own type lists the names of all settings)
+STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -38,9 +41,9 @@ STYLE: Any = {  # Any: matplotlib's type is every setting's name
 
 
 def save_training_sheet(result: TrainingResult, path: Path) -> None:
-    """Draw loss and accuracy against steps, of the batches and the validation split, into a PNG, SVG or PDF file.
+    """Draw the loss and accuracy of logged batches, validations and test against steps, in the format of the suffix.
 
-    Raises MnistcnnError where it cannot be written.
+    Raises MnistcnnError if the file cannot be written.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 6.6), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
@@ -52,7 +55,7 @@ def save_training_sheet(result: TrainingResult, path: Path) -> None:
             _mark_test(loss, test.loss, f"{test.data} test split {test.loss:.4f}")
             _mark_test(accuracy, test.accuracy, f"{test.data} test split {100 * test.accuracy:.2f} %")
         loss.set(title="Loss", ylabel="cross-entropy, nats", xlim=(0, 1.02 * result.step))
-        loss.set_ylim(bottom=0)  # last: a limit fixes the other end where it is
+        loss.set_ylim(bottom=0)  # last, because it also fixes the other end
         accuracy.set(title="Accuracy", xlabel="steps", ylabel="read right")
         accuracy.set_ylim(top=1)
         accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=None, symbol=" %"))
@@ -64,9 +67,9 @@ def save_training_sheet(result: TrainingResult, path: Path) -> None:
 
 
 def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
-    """Draw the confusion matrix, calibration and the worst mistakes into a PNG, SVG or PDF file.
+    """Draw the confusion matrix, the calibration and the worst mistakes, in the format of the suffix.
 
-    Raises MnistcnnError where it cannot be written.
+    Raises MnistcnnError if the file cannot be written.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.5, 8.4), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
@@ -78,9 +81,9 @@ def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
         _mistakes(lower, evaluation)
         low, high = evaluation.accuracy_interval
         figure.suptitle(
-            f"{evaluation.data}, {evaluation.images:,} images of the {evaluation.split} split: accuracy "
-            f"{100 * evaluation.accuracy:.2f} % (95 % interval {100 * low:.2f} to {100 * high:.2f}), "
-            f"loss {evaluation.loss:.4f}",
+            f"{evaluation.data}, {evaluation.images:,} images of the {evaluation.split} split: "
+            f"{loss_and_accuracy_text(evaluation.loss, evaluation.accuracy)} "
+            f"(95 % interval {100 * low:.2f} to {100 * high:.2f})",
             x=0.01,
             ha="left",
             fontsize="large",
@@ -89,13 +92,13 @@ def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
 
 
 def _curves(axes: Axes, history: TrainingHistory, name: str) -> None:
-    """Draw each record as a dot, their running mean as a line, and validations as diamonds."""
+    """Draw records as dots with their running mean as a line, and validations as diamonds."""
     steps = np.array([point.step for point in history.records])
     values = np.array([getattr(point, name) for point in history.records])
     if history.records:
         (dots,) = axes.plot(steps, values, ".", color=BLUE, alpha=0.4, markersize=5, label="each logged batch")
         dots.set(markeredgewidth=0, clip_on=False)
-    window = max(1, len(values) // SMOOTHED)
+    window = max(1, len(values) // WINDOWS)
     if window > 1:
         mean = np.convolve(values, np.full(window, 1 / window), "valid")
         first = (window - 1) // 2
@@ -121,11 +124,14 @@ def _mark_test(axes: Axes, value: float, label: str) -> None:
 
 
 def _confusion(axes: Axes, evaluation: Evaluation) -> None:
-    """Shade mistakes by their share of the label's images; what was read right is grey, what never happened white."""
+    """Draw the counts, each mistake on a shade of blue that shows its share of the label's images.
+
+    The diagonal is grey; zeros are white.
+    """
     counts = np.array(evaluation.confusion)  # (10, 10)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
-    shades = np.sqrt(shares / max(shares.max(), 0.01))  # rare mistakes show beside frequent ones
+    shades = np.sqrt(shares / max(shares.max(), 0.01))  # the root lets rare mistakes show beside frequent ones
     axes.imshow(np.where(counts > 0, 0.08 + 0.92 * shades, 0), cmap="Blues", vmin=0, vmax=1)
     for label, row in enumerate(counts.tolist()):
         axes.add_patch(Rectangle((label - 0.5, label - 0.5), 1, 1, facecolor="#DDDDDD"))
@@ -144,7 +150,7 @@ def _confusion(axes: Axes, evaluation: Evaluation) -> None:
 
 
 def _calibration(axes: Axes, evaluation: Evaluation) -> None:
-    """Draw accuracy against confidence, each dot's area growing with its images, beside the line of equality."""
+    """Draw the accuracy of each bin against its confidence; a larger dot stands for more images."""
     bins = evaluation.calibration
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="as sure as right")
     shares = np.array([b.images for b in bins]) / evaluation.images
@@ -194,7 +200,7 @@ def _mistake(axes: Axes, mistake: Mistake) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Write a figure whole or not at all, in the format of the path's suffix, without the date."""
+    """Write a figure in the format of the suffix, without a date, so that equal results make equal files."""
     form = path.suffix[1:].lower()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
     with written_whole(path) as file:

@@ -1,23 +1,33 @@
-"""What `predict` prints: a table for people, lines for programs, the inputs as files, and how many were right."""
+"""The output of `predict`: a table for people, or JSON lines or CSV for programs, and the share that is right.
+
+Predictions go in, picture by picture, and are printed at once.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, has_color, say, say_error, styled
 from mnistcnn.report.machine_formats import csv_writer, prediction_fields, write_json
-from mnistcnn.report.text_graphics import bar, printable, shaded
+from mnistcnn.report.text_graphics import bar, shaded
 from mnistcnn.results import Prediction
 
+# columns: a file's name, or a digit's box, in the table (longer names shift their line)
 NAME_COLUMNS = 24
-GAP = "   "  # between a picture and what the network saw of it
+# what separates drawings that stand side by side
+GAP = "   "
 
 
 class PredictionReport:
-    """Prints predictions on stdout as they come, as a "table", "jsonl" or "csv", and counts.
+    """A callback that prints predictions on stdout and counts how many are right.
 
-    `many` is whether a picture may hold several digits, each with its box; `show` draws, in a table, the picture and
-    what the network saw.
+    Args:
+        form: "table", "jsonl" or "csv".
+        top_k: how many digits the table names for each prediction, from 1 to 10.
+        show: whether the table draws each picture and what the network saw of it.
+        many: whether a picture may hold several digits, each printed with its box.
+
     """
 
     def __init__(self, form: str, *, top_k: int, show: bool = False, many: bool = False) -> None:
@@ -55,16 +65,16 @@ class PredictionReport:
             self._out.print(styled(drawings(images, color=has_color(self._out))), soft_wrap=True)
 
     def finish(self) -> None:
-        """Say how many were right, where the pictures came from class folders: under a table, else on stderr."""
+        """Print how many were right if pictures came from class folders: under a table, else on stderr."""
         if self._labelled:
             line = f"read right: {self._right:,} of {self._labelled:,}, {100 * self._right / self._labelled:.2f} %"
             self._out.print(line) if self._is_table else say(line)
 
 
 def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -> str:
-    """Return a digit and the runners-up, each with its probability as a bar and in percent, and what to know of it.
+    """Return a table line: the file's name, the `top_k` likeliest digits with their probabilities, and notes.
 
-    It begins with the file's name or, of many digits, with the digit's box.
+    With `many` the line begins with the digit's box instead of the name.
     """
     ranked = sorted(range(10), key=lambda digit: -prediction.probabilities[digit])[:top_k]
     cells = [
@@ -80,7 +90,10 @@ def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -
 
 
 def drawings(images: Sequence[Any], *, color: bool) -> Iterator[str | tuple[str, str]]:
-    """Yield images (≤28, ≤28) uint8 side by side: in grey half blocks, or in shades without colour, 14 rows of 28."""
+    """Yield images (≤28, ≤28) uint8 drawn side by side, each in 14 lines of 28 columns, as pieces for `styled`.
+
+    With `color` a half block shows two pixels in their greys; without, a shade character shows their mean.
+    """
     padded = [_padded(image) for image in images]
     if not color:
         rows = zip(*(shaded(image) for image in padded), strict=True)
@@ -94,7 +107,7 @@ def drawings(images: Sequence[Any], *, color: bool) -> Iterator[str | tuple[str,
 
 
 def _padded(image: Any) -> list[list[int]]:
-    """Return an image in the middle of 28×28, on its own border's level."""
+    """Return an image in the middle of 28×28 pixels, on the level of its first pixel."""
     height, width = image.shape
     top, left = (28 - height) // 2, (28 - width) // 2
     outside = int(image[0, 0])

@@ -1,7 +1,7 @@
-"""A run as TensorBoard shows it: curves, the graph, histograms of the logged probabilities, misread images.
+"""TensorBoard's event files of a training run: curves, graph, histograms of the logged probabilities, misread images.
 
-The only room that knows TensorBoard, which is an extra. The runs `train`, `validation` and `test` share the tags
-`loss` and `accuracy`, so that TensorBoard draws each in one chart.
+Events go in. Only this module knows TensorBoard, which is an extra. The runs `train`, `validation` and `test` share the
+tags `loss` and `accuracy`, so that TensorBoard draws each in one chart.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,13 +22,14 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.results import Evaluation, Layer, Mistake, TrainingResult, TrainingValidation
 
+# bins: the logged probabilities between 0 and 1
 HISTOGRAM_BINS = 20
 
 
 class TensorBoardLog:
-    """A listener that writes event files into a folder for each of the runs `train`, `validation` and `test`.
+    """A listener that writes event files into the folders `train`, `validation` and `test` of a folder.
 
-    A run that starts at step 0 removes the `earlier` run's event files.
+    `earlier` are the event files of a run before; a run that starts at step 0 removes them.
     """
 
     def __init__(self, folder: Path, earlier: Iterable[Path] = ()) -> None:
@@ -38,7 +39,7 @@ class TensorBoardLog:
         self._start_step = 0
 
     def __call__(self, event: TrainingEvent) -> None:
-        """Take in one event of a run."""
+        """Write what one event of a run says."""
         if isinstance(event, TrainingStarted):
             self._start_step = event.start_step
             if not self._start_step:
@@ -53,7 +54,7 @@ class TensorBoardLog:
             self._write_test(event.test, event.step)
 
     def close(self) -> None:
-        """Write what is still held, and close the files."""
+        """Write what is still in memory and close the files."""
         for writer in self._writers.values():
             writer.close()
 
@@ -80,14 +81,14 @@ class TensorBoardLog:
     def _write(self, run: str, step: int, **content: object) -> None:
         if run not in self._writers:
             self._writers[run] = EventFileWriter(str(self._folder / run))
-            if self._start_step:  # TensorBoard drops what an interrupted run wrote from here on
+            if self._start_step:  # TensorBoard drops what an interrupted run wrote after this step
                 restart = SessionLog(status=SessionLog.START)
                 self._writers[run].add_event(Event(step=self._start_step + 1, session_log=restart))
         self._writers[run].add_event(Event(step=step, **content))
 
 
 def graph(layers: Sequence[Layer]) -> GraphDef:
-    """Return the network as a graph of its layers, the same on every backend."""
+    """Return the network as a graph with a node for each layer, the same on every backend."""
     nodes = []
     for layer in layers:
         shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=-1 if size is None else size) for size in layer.shape])
@@ -100,7 +101,7 @@ def graph(layers: Sequence[Layer]) -> GraphDef:
 
 
 def histogram(probabilities: np.ndarray) -> HistogramProto:
-    """Return how probabilities, of any shape, fill [0, 1] in 20 steps."""
+    """Return the histogram over [0, 1] of an array of probabilities, of any shape."""
     counts, edges = np.histogram(probabilities, bins=HISTOGRAM_BINS, range=(0, 1))
     return HistogramProto(
         min=probabilities.min(),
@@ -114,7 +115,7 @@ def histogram(probabilities: np.ndarray) -> HistogramProto:
 
 
 def misread_image(mistake: Mistake) -> Summary.Value:
-    """Return a misread image, named by its label, what it was read as, and its position."""
+    """Return a misread image (28, 28) as a PNG, named by its label, its answer and its position."""
     png = BytesIO()
     Image.fromarray(mistake.image).save(png, "PNG")
     image = Summary.Image(height=28, width=28, colorspace=1, encoded_image_string=png.getvalue())

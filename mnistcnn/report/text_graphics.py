@@ -1,28 +1,37 @@
-"""Pictures made of characters, and text that is safe to print: plain strings, without colour."""
+"""Bars, sparklines and images drawn with characters: plain strings, without colour.
+
+Numbers and images (28, 28) of 0 to 255 go in; strings come out. Nothing is printed here.
+"""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+# characters: blocks 0 to 8 eighths of a column wide
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+# characters: blocks 1 to 8 eighths of a line high
 LEVELS = "▁▂▃▄▅▆▇█"
-INK = 64  # of 255: thin strokes stay
-BRAILLE = 0x2800  # the character without dots; each dot adds its bit
+# level of 255: a pixel at least as bright is drawn as a dot (low, so that thin strokes stay)
+INK = 64
+# code point: the braille character without dots, to which each dot adds its bit
+BRAILLE = 0x2800
+# bit of each dot of a braille character, by row and column
 DOTS = {(0, 0): 1, (1, 0): 2, (2, 0): 4, (0, 1): 8, (1, 1): 16, (2, 1): 32, (3, 0): 64, (3, 1): 128}
+# characters: from no ink to full ink
 SHADES = " ░▒▓█"
 
 
 def bar(share: float, width: int) -> str:
-    """Return a bar of `width` columns, filled to `share` in [0, 1] by eighths of a column."""
+    """Return a bar of `width` columns, of which `share`, in [0, 1], is filled, to an eighth of a column."""
     eighths = round(share * width * 8)
     full, rest = divmod(eighths, 8)
     return (EIGHTHS[8] * full + (EIGHTHS[rest] if rest else "")).ljust(width)
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Return values as at most `width` vertical bars, each the mean of its share of them, the lowest to the highest.
+    """Return values as a row of at most `width` vertical bars, scaled from the lowest bar to the highest.
 
-    What is not finite is left out; the return is empty where nothing is left.
+    Neighbouring values share a bar, which shows their mean. Values that are not finite are left out.
     """
     finite = [value for value in values if math.isfinite(value)]
     columns = min(width, len(finite))
@@ -34,7 +43,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def dotted(image: Sequence[Sequence[int]]) -> list[str]:
-    """Return an image (28, 28) of 0 to 255 as 7 lines of 14 braille characters, a dot for each pixel with ink."""
+    """Return an image (28, 28) of 0 to 255 as 7 lines of 14 braille characters: a dot is a pixel with ink."""
     return [
         "".join(
             chr(BRAILLE + sum(bit for (row, column), bit in DOTS.items() if image[top + row][left + column] >= INK))
@@ -45,13 +54,8 @@ def dotted(image: Sequence[Sequence[int]]) -> list[str]:
 
 
 def shaded(image: Sequence[Sequence[int]]) -> list[str]:
-    """Return an image (28, 28) of 0 to 255 as 14 lines of 28 shades, two rows of pixels to a line."""
+    """Return an image (28, 28) of 0 to 255 as 14 lines of 28 shade characters, each the mean of two pixels."""
     return [
         "".join(SHADES[(top + bottom) * len(SHADES) // 512] for top, bottom in zip(upper, lower, strict=True))
         for upper, lower in zip(image[0::2], image[1::2], strict=True)
     ]
-
-
-def printable(text: str) -> str:
-    """Return text, a file's name say, on one line and without what would drive a terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)

@@ -1,19 +1,24 @@
-"""What a person reads of a training run when it is over."""
+"""The text report of a training run that has ended: figures, course, files, and the next command to type."""
 
 import shlex
 import sys
 from pathlib import Path
 
+from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, say
 from mnistcnn.report.evaluation import measured
-from mnistcnn.report.text_graphics import printable, sparkline
-from mnistcnn.results import TrainingResult
+from mnistcnn.report.text_graphics import sparkline
+from mnistcnn.results import TrainingResult, loss_and_accuracy_text
 
+# columns: the losses of the run
 SPARKLINE_COLUMNS = 40
 
 
 def show_training_result(result: TrainingResult, model: Path, command_line: list[str]) -> None:
-    """Print what a run came to, where its files lie, and the next command to type."""
+    """Print a run's result on stdout, or, if it was stopped, how to go on with it on stderr.
+
+    `model` is the model file, and `command_line` the words that started the run.
+    """
     out = console_on(sys.stdout)
     if result.test is None:
         resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
@@ -32,16 +37,15 @@ def show_training_result(result: TrainingResult, model: Path, command_line: list
 
 
 def course_lines(result: TrainingResult) -> list[str]:
-    """Return how a run went: its losses as a sparkline, its last validation, and what was kept of it."""
+    """Return lines on the course of a run: its losses as a sparkline, its last validation, the step that is kept."""
     losses, validations = [point.loss for point in result.history.records], result.history.validations
     lines = []
     if len(losses) > 1:
         lines.append(f"loss from {losses[0]:.4f} to {losses[-1]:.4f}: {sparkline(losses, SPARKLINE_COLUMNS)}")
     if validations:
         last = validations[-1]
-        lines.append(
-            f"validation split at step {last.step:,}: loss {last.loss:.4f}, accuracy {100 * last.accuracy:.2f} %"
-        )
+        figures = loss_and_accuracy_text(last.loss, last.accuracy)
+        lines.append(f"validation split at step {last.step:,}: {figures}")
     if result.kept_step is not None and result.kept_step != result.step:
         lines.append(f"no validation was better than that of step {result.kept_step:,}: its weights are kept")
     return lines

@@ -1,4 +1,7 @@
-"""The training log: one JSON object a line, whole records, for programs to read."""
+"""The training log for programs: a file with one JSON object a line, for each record and validation of a run.
+
+Events go in. A resumed run goes on in the same file, less the lines that it will write again.
+"""
 
 import json
 import os
@@ -11,14 +14,16 @@ from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.files import written_whole
 from mnistcnn.results import TrainingHistory, TrainingValidation
 
-Point = tuple[float, bool, float, float]  # step, whether it is a validation, loss, accuracy
+# what a line says: step, whether it is a validation, loss, accuracy
+Point = tuple[float, bool, float, float]
 
 
 class TrainingLog:
-    """A listener that appends each record and validation to a file, and cuts what a resumed run will write again.
+    """A listener that appends each record and validation to a file.
 
-    Fields, stable: ``step, loss, accuracy, steps_per_second, labels, probabilities`` of a record, and ``step,
-    validation_loss, validation_accuracy`` of a validation. Raises MnistcnnError where the file cannot be written.
+    The fields of a record are ``step, loss, accuracy, steps_per_second, labels, probabilities``, those of a validation
+    ``step, validation_loss, validation_accuracy``; they are only ever added to. Raises MnistcnnError if the file cannot
+    be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +31,7 @@ class TrainingLog:
         self._file: BinaryIO | None = None
 
     def __call__(self, event: TrainingEvent) -> None:
-        """Take in one event of a run."""
+        """Write what one event of a run says."""
         try:
             if isinstance(event, TrainingStarted):
                 self._begin(event.history)
@@ -41,7 +46,7 @@ class TrainingLog:
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            with suppress(OSError):  # what a full disk did not take was reported when it was written
+            with suppress(OSError):  # a full disk was reported at the write
                 self._file.close()
 
     def _write(self, fields: dict[str, Any]) -> None:
@@ -64,7 +69,7 @@ class TrainingLog:
 
 
 def _point(line: bytes) -> Point | None:
-    """Return what a whole line says of a run; None of what is no line of a log."""
+    """Return what a line says of a run; None if the line is cut off or is not a log's."""
     try:
         fields = json.loads(line) if line.endswith(b"\n") else {}
         is_validation = "validation_loss" in fields
@@ -76,6 +81,6 @@ def _point(line: bytes) -> Point | None:
 
 
 def _points(history: TrainingHistory) -> set[Point]:
-    """Return all that a run's log may say up to where its history ends."""
+    """Return what the lines of a run's log say up to the end of its history."""
     courses = ((False, history.records), (True, history.validations))
     return {(point.step, which, point.loss, point.accuracy) for which, course in courses for point in course}

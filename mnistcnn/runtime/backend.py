@@ -1,7 +1,6 @@
 """Choosing Keras's backend, and importing Keras on it, quietly and with this project's settings.
 
-Names of backends and devices go in. A backend must be chosen before Keras is imported, so nothing else imports Keras at
-the top of a program.
+Names of backends and devices go in. Keras takes a backend only as it is imported, so this module imports it first.
 """
 
 import gc
@@ -142,7 +141,7 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
         raise MnistcnnError(
             f"Keras already runs on {keras.backend.backend()} in this process: start a new one for {backend}"
         )
-    # Of a user's keras.json only the backend counts.
+    # A user's keras.json chooses the backend and nothing else.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     keras.config.set_epsilon(1e-7)

@@ -1,4 +1,7 @@
-"""The devices a backend computes on: which there are, putting the work on one, and the precision that suits it."""
+"""The devices that a backend computes on: which there are, putting the work on one, and the precision that suits it.
+
+Names of backends and devices, such as "gpu:1", go in and come out.
+"""
 
 import re
 from pathlib import Path
@@ -7,11 +10,12 @@ from typing import Any
 from mnistcnn.config import TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError, parameter
 
-BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are fast
+# compute capability: NVIDIA's first GPUs that multiply bfloat16 in hardware (CUDA C++ Programming Guide)
+BFLOAT16_CAPABILITY = (8, 0)
 
 
 def parse_device(option: str) -> tuple[str, int]:
-    """Return the kind and the index, 0 where none is given, of a device by its name, such as "gpu:1" or "cpu".
+    """Return the kind and the index of a device such as "gpu:1" or "cpu"; the index is 0 if none is given.
 
     Raises UsageError for anything else.
     """
@@ -22,7 +26,7 @@ def parse_device(option: str) -> tuple[str, int]:
 
 
 def list_devices(backend: str) -> list[str]:
-    """Return the devices of this machine that a backend sees by name, the one it prefers first."""
+    """Return the devices of this machine that a backend sees, such as "gpu:0", the one it prefers first."""
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -47,16 +51,16 @@ def _numbered(kinds: list[str]) -> list[str]:
 
 
 def use_device(backend: str, option: str) -> dict[str, str]:
-    """Put all that a backend computes from now on on one device, before it, and Keras, have computed anything.
+    """Make a backend compute on a device from now on, and return the environment variables that Keras must find.
 
-    Return the environment variables that Keras has to find. Raises MnistcnnError for a device that is not there.
+    Neither the backend nor Keras may have computed anything before. Raises MnistcnnError if there is no such device.
     """
     kind, index = parse_device(option)
     if backend == "jax":
         import jax
 
         if (kind, index) == ("cpu", 0):
-            jax.config.update("jax_platforms", "cpu")  # else it takes most of a GPU's memory without using it
+            jax.config.update("jax_platforms", "cpu")  # otherwise JAX takes most of a GPU's memory without using it
     devices = list_devices(backend)
     if f"{kind}:{index}" not in devices:
         named = parameter("device", option)
@@ -71,12 +75,12 @@ def use_device(backend: str, option: str) -> dict[str, str]:
 
 
 def keep_tensorflow_on_cpu() -> None:
-    """Leave the accelerators, and their memory, to the backend where TensorFlow is its input pipeline alone."""
+    """Leave the accelerators and their memory to another backend, for which TensorFlow only feeds images."""
     _show_tensorflow_only("cpu", 0)
 
 
 def _show_tensorflow_only(kind: str, index: int) -> None:
-    """Hide from TensorFlow, which takes the memory of all the accelerators it sees, all of them but one."""
+    """Hide all accelerators but one from TensorFlow, which takes the memory of all that it sees."""
     import tensorflow as tf
 
     for each in {device.device_type for device in tf.config.list_physical_devices()} - {"CPU"}:
@@ -85,7 +89,7 @@ def _show_tensorflow_only(kind: str, index: int) -> None:
 
 
 def current_device(backend: str) -> str:
-    """Return the device that Keras computes on in this process by name."""
+    """Return the device that Keras computes on in this process, such as "gpu:0"."""
     import keras
 
     if backend == "openvino":
@@ -107,12 +111,12 @@ def current_device(backend: str) -> str:
 
 
 def chosen_precision(precision: str, backend: str, device: str) -> str:
-    """Return "float32" or "bfloat16": what `auto` becomes on a device, or what was asked for."""
+    """Return "float32" or "bfloat16": the precision that was asked for, or the one that "auto" takes on a device."""
     return automatic_precision(backend, device)[0] if precision == "auto" else precision
 
 
 def automatic_precision(backend: str, device: str) -> tuple[str, str]:
-    """Return the precision that `auto` takes on a device, and why: bfloat16 where it is faster than float32."""
+    """Return the precision that "auto" takes on a device, and why: bfloat16 if it is known to be faster."""
     kind, index = parse_device(device)
     if backend not in TRAINING_BACKENDS:
         return "float32", f"{backend} does not train"
@@ -131,7 +135,7 @@ def automatic_precision(backend: str, device: str) -> tuple[str, str]:
 
 
 def _gpu(backend: str, index: int) -> tuple[str, tuple[int, ...]]:
-    """Return a GPU's name and its compute capability, () where it has none."""
+    """Return a GPU's name and its compute capability, which is () if it has none."""
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -151,7 +155,7 @@ def _gpu(backend: str, index: int) -> tuple[str, tuple[int, ...]]:
 
 
 def cpu_multiplies_bfloat16() -> bool:
-    """Tell whether this CPU has instructions for products of bfloat16, as far as Linux lists them."""
+    """Tell whether this CPU has instructions that multiply bfloat16, as far as Linux lists them."""
     try:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:

@@ -1,4 +1,7 @@
-"""What is installed here and what it computes on, and what a model file says of itself."""
+"""Finding out which backends this machine has, and which devices and precision each of them would use.
+
+Each backend is asked in a process of its own; a SystemInfo comes out.
+"""
 
 import importlib.util
 import json
@@ -13,14 +16,16 @@ from mnistcnn.results import BackendInfo, SystemInfo
 from mnistcnn.runtime.backend import chosen_backend_name, installed_versions
 from mnistcnn.runtime.devices import automatic_precision, list_devices
 
-LOG_LINE = re.compile(r"[IWEF]\d{4,} |WARNING: All log messages before")  # of TensorFlow's libraries
-PATIENCE = 120  # seconds; a backend that looks for accelerators takes a few
-# A user's own start-up files must not be able to add to what is read back.
+# pattern: the beginning of what TensorFlow's libraries log
+LOG_LINE = re.compile(r"[IWEF]\d{4,} |WARNING: All log messages before")
+# seconds: how long a backend may take to answer (one that looks for accelerators takes a few)
+PATIENCE = 120
+# program: asks one backend
 ASK = "import sys; from mnistcnn.runtime.system_info import answer; answer(sys.argv[1])"
 
 
 def system_info() -> SystemInfo:
-    """Find out what is installed; each backend is asked in a process of its own, where it can do no harm."""
+    """Return the versions installed here and what each backend says of itself, in a process where it does no harm."""
     with ThreadPoolExecutor() as asking:
         backends = tuple(asking.map(_backend_info, BACKENDS))
     versions = installed_versions("numpy")
@@ -42,7 +47,7 @@ def _backend_info(name: str) -> BackendInfo:
             env=environment,
             check=False,
         )
-        found = json.loads(asked.stdout.splitlines()[-1])
+        found = json.loads(asked.stdout.splitlines()[-1])  # start-up files of the user may print before it
         return BackendInfo(name=name, version=version, **(found | {"devices": tuple(found["devices"])}))
     except subprocess.TimeoutExpired:
         return BackendInfo(name=name, version=version, error=f"gave no answer within {PATIENCE} seconds")
@@ -52,7 +57,7 @@ def _backend_info(name: str) -> BackendInfo:
 
 
 def answer(backend: str) -> None:
-    """Print what a backend sees as a line of JSON: the part of this room that runs in a process of its own."""
+    """Print what a backend sees as a line of JSON: what `system_info` runs in a process of its own."""
     importlib.import_module(backend)
     devices = list_devices(backend)
     precision, reason = automatic_precision(backend, devices[0])

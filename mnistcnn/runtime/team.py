@@ -1,7 +1,7 @@
-"""The processes that train together: how many, which of them this is, and what they tell each other.
+"""The processes that train together: how many there are, which one this is, and what they tell each other.
 
-Each process trains on its own rows of every batch; the gradients are averaged, so that the weights are the same
-everywhere after every step. Whatever else the processes have to agree on, the first of them says.
+Each process trains on its own rows of every batch, and the gradients are averaged, so that all processes have the same
+weights after every step. The first process decides everything else. How they find each other is in `distribution`.
 """
 
 import json
@@ -15,7 +15,7 @@ from mnistcnn.errors import SharedError, UsageError, parameter
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """How many processes train together, which of them this is, and the HOST:PORT where they find each other.
+    """How many processes train together, which one this is from 0 on, and the HOST:PORT where all reach the first.
 
     Raises UsageError for values that do not fit together.
     """
@@ -45,7 +45,7 @@ class Team:
         return self.index == 0
 
     def rows(self, batch_size: int) -> slice:
-        """Return the rows of each batch that this process trains on. Raises UsageError where they cannot be equal."""
+        """Return the rows of each batch that this process trains on. Raises UsageError if the shares would differ."""
         share, rest = divmod(batch_size, self.count)
         if rest:
             expected = f"a multiple of {parameter('processes')}, which is {self.count}"
@@ -53,7 +53,7 @@ class Team:
         return slice(self.index * share, (self.index + 1) * share)
 
     def any(self, flag: bool) -> bool:
-        """Tell whether a flag is set in any process; all of them have to ask."""
+        """Tell whether a flag is set in any process. Every process must call this."""
         if self.count == 1:
             return flag
         import numpy as np
@@ -62,7 +62,7 @@ class Team:
         return bool(multihost_utils.process_allgather(np.array(flag)).any())
 
     def bytes_of_first(self, data: bytes) -> bytes:
-        """Return what the first process gave; all of them have to ask."""
+        """Return the bytes that the first process gave. Every process must call this."""
         if self.count == 1:
             return data
         import numpy as np
@@ -73,7 +73,7 @@ class Team:
         return bytes(broadcast_one_to_all(given).astype(np.uint8).data)
 
     def of_first(self, compute: Callable[[], Any]) -> Any:
-        """Let the first process alone compute a plain value, of what JSON knows, and return it in all of them."""
+        """Return in every process the JSON value that the first one computes. Every process must call this."""
         if self.count == 1:
             return compute()
         with on_this_process_only():
@@ -81,7 +81,7 @@ class Team:
         return json.loads(self.bytes_of_first(data))
 
     def require_same(self, settings: dict[str, Any]) -> None:
-        """Raise SharedError in every process where settings, of what JSON knows, are not the same in all of them."""
+        """Raise SharedError in every process if their settings, JSON values by name, are not the same."""
         first, *others = self._of_all(settings)
         for index, theirs in enumerate(others, start=1):
             if different := [name for name, value in first.items() if theirs.get(name) != value]:
@@ -91,7 +91,7 @@ class Team:
                 )
 
     def _of_all(self, value: Any) -> list[Any]:
-        """Return the value, of what JSON knows, that each process gave; all of them have to ask."""
+        """Return the JSON value that each process gave. Every process must call this."""
         if self.count == 1:
             return [value]
         import numpy as np
@@ -107,13 +107,15 @@ def _listed(settings: dict[str, Any], names: list[str]) -> str:
     return ", ".join(f"{name} {settings.get(name)}" for name in names)
 
 
+# the team of a process that trains alone
 ALONE = Team()
 
 
 def team_of(count: int | None, index: int, addresses: str | None) -> Team:
-    """Return the processes that options, or Keras's own variables, describe.
+    """Return the team that options, or Keras's own environment variables, describe.
 
-    `addresses` are separated by commas, one for each process, or that of process 0 alone. Raises UsageError.
+    `addresses` is HOST:PORT of the first process, or of every process, separated by commas. Raises UsageError if the
+    values do not fit together.
     """
     given = [address.strip() for address in (addresses or "").split(",") if address.strip()]
     if count is not None and len(given) > 1 and len(given) != count:
@@ -124,7 +126,7 @@ def team_of(count: int | None, index: int, addresses: str | None) -> Team:
 
 @contextmanager
 def on_this_process_only() -> Iterator[None]:
-    """Compute within the block in this process only: Keras predicts in no other way."""
+    """Compute within the block in this process only, since Keras cannot predict in several."""
     import keras
 
     distribution = keras.distribution.distribution()
