@@ -133,7 +133,7 @@ def test_a_signal_while_pictures_are_decoded_leaves_the_rest(
     assert process.communicate() == ("", "")
 
 
-@pytest.mark.parametrize("command", ["predict one.png -m", "evaluate --data digits -m"])
+@pytest.mark.parametrize("command", ["predict one.png --backend tensorflow -m", "evaluate --data sample -m"])
 def test_a_signal_while_keras_is_imported_ends_the_command(
     tmp_path: Path, trained: Path, start: Start, command: str
 ) -> None:

@@ -49,7 +49,7 @@ def test_what_libraries_write_is_silenced(capfd: pytest.CaptureFixture[str], des
 
 @pytest.mark.parametrize(
     ("descriptor", "error", "shown"),
-    [(STDERR, ValueError(), "noise\n"), (STDERR, MnistcnnError(), ""), (STDOUT, ValueError(), "")],
+    [(STDERR, ValueError(), "noise\n"), (STDERR, MnistcnnError("a reason"), ""), (STDOUT, ValueError(), "")],
 )
 def test_what_libraries_write_before_a_failure_is_shown_on_stderr(
     capfd: pytest.CaptureFixture[str], descriptor: int, error: Exception, shown: str
