@@ -1,41 +1,46 @@
-"""What `from mnistcnn import …` offers: the commands as functions that give back what they found."""
+"""The library: train, evaluate, compare, predict and load_model, as `from mnistcnn import …` offers them.
 
-import warnings
+Paths, names and models go in; frozen results come out. The work is done in `wiring`, for the commands as well.
+"""
+
 from collections.abc import Sequence
-from contextlib import nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistcnn.config import config_from_recipe
+from mnistcnn.app.wiring import Process, Reading, Run, compare_models, load_models, read_pictures, run_training
+from mnistcnn.config import Digits, Invert, config_from_recipe
+from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
-from mnistcnn.report.live_view import TrainingView
 from mnistcnn.results import Comparison, Evaluation, Predictions, TrainingResult
-from mnistcnn.runtime.backend import start_keras
-from mnistcnn.runtime.outputs import Outputs, claimed_outputs
+from mnistcnn.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
-    from mnistcnn.data.dataset import Dataset
+    from mnistcnn.app.wiring import AnyData, AnyModel
     from mnistcnn.model.model_file import TrainedModel
 
 
-def load_model(path: str | Path) -> "TrainedModel":
-    """Load a model that `train` saved; its `model` is the Keras network, its `metadata` where it comes from.
+def load_model(path: str | Path, *, backend: str | None = None, device: str | None = None) -> "TrainedModel":
+    """Load a model that `train` saved; its `model` is the network, its `metadata` says where it comes from.
 
-    Nothing in the file is deserialized. Raises MnistcnnError for a file that is no such model.
+    `backend` and `device` are as for `train`; on "numpy" the network needs no Keras. Nothing in the file is
+    deserialized. Raises MnistcnnError for a file that is not such a model.
     """
-    start_keras()
-    from mnistcnn.model.model_file import load_model
-
-    return load_model(Path(path))
+    return load_models([path], Process(backend, device))[0]
 
 
 def train(
     recipe: str = "tutorial",
-    data: "str | Path | Dataset | None" = None,
+    data: "AnyData" = None,
     *,
     model: str | Path | None = None,
+    log_file: str | Path | None = None,
+    plot: str | Path | None = None,
+    tensorboard: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    backend: str | None = None,
+    device: str | None = None,
     quiet: bool = False,
     listeners: Sequence[Listener] = (),
     **hyperparameters: Any,
@@ -43,20 +48,27 @@ def train(
     """Train the network, as `mnistcnn train` does.
 
     Args:
-        recipe: where hyperparameters that are not given come from.
-        data: "mnist", "sample", a path, or a Dataset; None is MNIST, or the sample if MNIST is out of reach.
-        model: the .keras file to save, with checkpoints beside it; None writes nothing.
-        resume: go on from the last checkpoint.
-        force: replace what an earlier run left.
-        quiet: show nothing while it trains.
-        listeners: functions that are told of every event of the run, as `mnistcnn.events` describes them.
-        **hyperparameters: `steps`, `batch_size`, `learning_rate`, …: the fields of `mnistcnn.config.TrainConfig`.
+        recipe: Where hyperparameters that are not given come from: "tutorial", "fast", "finetune" or "best".
+        data: "mnist", "sample", a path, or a Dataset. None is what MNISTCNN_DATA names, else MNIST, or the sample if
+            MNIST is out of reach.
+        model: The .keras file to save, with checkpoints beside it; None writes nothing.
+        log_file: The file to write every record to, as JSON lines.
+        plot: The PNG, SVG or PDF file to draw the result into.
+        tensorboard: The folder to write TensorBoard's event files to.
+        resume: Whether to go on from the last checkpoint.
+        force: Whether to replace what an earlier run left.
+        backend: "tensorflow", "jax" or "torch". None is what KERAS_BACKEND or keras.json names, or "tensorflow". The
+            first call in a process decides for all.
+        device: The device to compute on, such as "cpu" or "gpu:1"; None is the one that the backend prefers.
+        quiet: Whether to show nothing while it trains.
+        listeners: Functions that get every event of the run, as `mnistcnn.events` describes them.
+        **hyperparameters: `steps`, `batch_size`, `learning_rate` and the others in `mnistcnn.config.HYPERPARAMETERS`.
 
     Returns:
         The result: its `model` is trained, its `test` an Evaluation, its `history` the run's course.
 
     Raises:
-        MnistcnnError: what you can fix: a value, a file, data. UsageError among it is a wrong value.
+        MnistcnnError: What you can fix: a file, data, a device. A UsageError among them is a wrong value.
 
     Example:
         >>> result = train(data="sample", steps=200, quiet=True)  # doctest: +SKIP
@@ -65,68 +77,115 @@ def train(
 
     """
     config = config_from_recipe(recipe, **hyperparameters)
-    outputs = None if model is None else Outputs(model=Path(model), resume=resume)
-    with claimed_outputs(outputs, force=force) if outputs else nullcontext(), TrainingView(quiet=quiet) as view:
-        dataset = _dataset(data)
-        start_keras()
-        from mnistcnn.training.run import train
-
-        return train(config, dataset, outputs=outputs, listeners=[view, *listeners])
+    outputs = _outputs(model, log_file=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
+    run = Run(config=config, data=data, outputs=outputs, force=force, quiet=quiet, listeners=listeners)
+    return run_training(run, Process(backend, device))
 
 
 def evaluate(
-    model: "TrainedModel | str | Path", data: "str | Path | Dataset | None" = None, split: str | None = None
+    model: "AnyModel",
+    data: "AnyData" = None,
+    split: str | None = None,
+    *,
+    plot: str | Path | None = None,
+    force: bool = False,
+    backend: str | None = None,
+    device: str | None = None,
 ) -> Evaluation:
-    """Measure a model, or the model in a file, on a split, as `mnistcnn evaluate` does.
+    """Measure a model on a split, as `mnistcnn evaluate` does.
 
-    `data` is as for `train`; without a `split` it is the test split, or every picture of class folders. Raises
-    MnistcnnError where the model or the data cannot be read.
+    Args:
+        model: A model, or the file that holds it.
+        data: As for `train`.
+        split: "train", "validation" or "test". None is the test split, or every picture of class folders.
+        plot: The PNG, SVG or PDF file to draw the result into.
+        force: Whether to replace that file.
+        backend: As for `train`, and besides "openvino" and "numpy". It concerns models in files.
+        device: As for `train`.
+
+    Returns:
+        The measures.
+
+    Raises:
+        MnistcnnError: The model or the data cannot be read, or the plot cannot be drawn.
+
     """
-    return compare([model], data, split).evaluations[0]
+    drawing = None if plot is None else Path(plot)
+    return compare_models([model], data, split, Process(backend, device), plot=drawing, force=force).evaluations[0]
 
 
 def compare(
-    models: "Sequence[TrainedModel | str | Path]",
-    data: "str | Path | Dataset | None" = None,
+    models: "Sequence[AnyModel]",
+    data: "AnyData" = None,
     split: str | None = None,
+    *,
+    backend: str | None = None,
+    device: str | None = None,
 ) -> Comparison:
-    """Measure several models on the same split, and find the images that they do not all read alike."""
-    dataset = _dataset(data)
-    trained = {_name(model, place): _loaded(model) for place, model in enumerate(models, start=1)}
-    from mnistcnn.inference.evaluation import compare
+    """Measure several models on the same split, and find the images that they do not all read alike.
 
-    return compare(trained, dataset, split)
+    Args:
+        models: Models, or the files that hold them.
+        data: As for `train`.
+        split: As for `evaluate`.
+        backend: As for `evaluate`.
+        device: As for `train`.
 
+    Returns:
+        An evaluation for each model, and the images.
 
-def predict(model: "TrainedModel | str | Path", *pictures: str | Path) -> Predictions:
-    """Read the digit in each picture: files, folders and glob patterns, as `mnistcnn predict` does.
+    Raises:
+        MnistcnnError: A model or the data cannot be read.
 
-    A picture that cannot be read has an `error` and no digit. Raises MnistcnnError where the model cannot be read.
     """
-    trained = _loaded(model)
-    from io import BytesIO
-
-    from mnistcnn.inference.prediction import predict
-    from mnistcnn.pictures.finding import find_pictures
-
-    return Predictions(predict(trained, find_pictures(map(str, pictures), BytesIO())))
+    return compare_models(models, data, split, Process(backend, device))
 
 
-def _loaded(model: "TrainedModel | str | Path") -> "TrainedModel":
-    return load_model(model) if isinstance(model, str | Path) else model
+def predict(
+    model: "AnyModel",
+    *pictures: str | Path,
+    digits: Digits = "one",
+    invert: Invert = "auto",
+    backend: str | None = None,
+    device: str | None = None,
+) -> Predictions:
+    """Read the digits in pictures, as `mnistcnn predict` does.
+
+    Args:
+        model: A model, or the file that holds it.
+        *pictures: Files, folders and glob patterns.
+        digits: "one" for the one digit of each picture, "many" for all digits of a number in one line.
+        invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
+        backend: As for `evaluate`.
+        device: As for `train`.
+
+    Returns:
+        A prediction for each digit, in order. A picture that cannot be read has one, with an `error`.
+
+    Raises:
+        MnistcnnError: The model cannot be read.
+
+    """
+    reading = Reading(digits=digits, invert=invert)
+    [trained] = load_models([model], Process(backend, device))
+    _, numbers = read_pictures(trained, map(str, pictures), reading, stdin=BytesIO())
+    return Predictions(prediction for number in numbers for prediction in number)
 
 
-def _name(model: "TrainedModel | str | Path", place: int) -> str:
-    return str(model) if isinstance(model, str | Path) else f"model {place}"
-
-
-def _dataset(data: "str | Path | Dataset | None") -> "Dataset":
-    from mnistcnn.data.dataset import Dataset
-    from mnistcnn.data.sources import load_dataset
-
-    if isinstance(data, Dataset):
-        return data
-    dataset = load_dataset(None if data is None else str(data))
-    if dataset.notice:
-        warnings.warn(dataset.notice, stacklevel=3)
-    return dataset
+def _outputs(
+    model: str | Path | None,
+    *,
+    log_file: str | Path | None,
+    plot: str | Path | None,
+    tensorboard: str | Path | None,
+    resume: bool,
+) -> Outputs | None:
+    """Return a run's files; None if there are none. A run that writes anything also saves its model."""
+    others = {"log_file": log_file, "plot": plot, "tensorboard": tensorboard}
+    log, drawing, folder = (None if place is None else Path(place) for place in others.values())
+    if model is not None:
+        return Outputs(model=Path(model), log=log, plot=drawing, tensorboard=folder, resume=resume)
+    for name, place in others.items():
+        if place is not None:
+            raise UsageError("model", f"a .keras file with {parameter(name)}", model)
+    return None

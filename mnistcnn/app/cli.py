@@ -121,14 +121,15 @@ def train(
     changes = {name: value for name, value in context.params.items() if name in HYPERPARAMETERS}
     status = 0
     with user_errors():
-        from mnistcnn.app import commands
+        from mnistcnn.app import commands, wiring
         from mnistcnn.runtime.outputs import Outputs
         from mnistcnn.runtime.team import team_of
 
         config = config_from_recipe(recipe, **changes)
         outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
         team = team_of(processes, process_id, coordinator)
-        status = commands.train(config, outputs, data, team, backend=backend, device=device, force=force, quiet=quiet)
+        run = wiring.Run(config=config, data=data, outputs=outputs, force=force, quiet=quiet, team=team)
+        status = commands.train(run, commands.CommandProcess(backend, device))
     raise typer.Exit(status)
 
 
@@ -153,8 +154,8 @@ def evaluate(
     with user_errors():
         from mnistcnn.app import commands
 
-        chosen = models or [options.DEFAULT_MODEL]
-        commands.evaluate(chosen, data, split, as_json=as_json, plot=plot, force=force, backend=backend, device=device)
+        chosen, process = models or [options.DEFAULT_MODEL], commands.CommandProcess(backend, device)
+        commands.evaluate(chosen, data, split, process, as_json=as_json, plot=plot, force=force)
 
 
 @app.command(
@@ -183,21 +184,11 @@ def predict(
     """
     status = 0
     with user_errors():
-        from mnistcnn.app import commands
+        from mnistcnn.app import commands, wiring
 
-        status = commands.predict(
-            images,
-            model,
-            form=form,
-            top_k=top_k,
-            show=show,
-            digits=digits,
-            invert=invert,
-            save_inputs=save_inputs,
-            force=force,
-            backend=backend,
-            device=device,
-        )
+        reading = wiring.Reading(digits=digits, invert=invert)
+        printing = commands.Printing(form=form, top_k=top_k, show=show, save_inputs=save_inputs, force=force)
+        status = commands.predict(images, model, reading, printing, commands.CommandProcess(backend, device))
     raise typer.Exit(status)
 
 

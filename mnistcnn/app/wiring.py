@@ -1,0 +1,224 @@
+"""The wiring of the package's rooms, from the name of a model or a dataset to a result: one for library and commands.
+
+Paths, names and models go in, with what a call consists of: a Process, and a Run or a Reading. Frozen results come out.
+Nothing here prints results or knows options.
+"""
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, get_args
+
+from mnistcnn.config import Digits, Invert, TrainConfig
+from mnistcnn.errors import UsageError
+from mnistcnn.events import Listener
+from mnistcnn.report.live_view import TrainingView, download_view
+from mnistcnn.report.training_log import TrainingLog
+from mnistcnn.results import Comparison, Prediction, TrainingResult
+from mnistcnn.runtime.backend import start_backend, start_keras
+from mnistcnn.runtime.distribution import joined_team
+from mnistcnn.runtime.outputs import Outputs, claimed_outputs, event_files, require_plot_path
+from mnistcnn.runtime.signals import StopRequest
+from mnistcnn.runtime.team import ALONE, Team
+
+if TYPE_CHECKING:
+    from mnistcnn.data.dataset import Dataset
+    from mnistcnn.model.model_file import TrainedModel
+
+    AnyData = str | Path | Dataset | None
+    AnyModel = str | Path | TrainedModel
+
+
+@dataclass(frozen=True)
+class Process:
+    """The process that computes: its backend and its device.
+
+    The library works in the process of its caller, whom it warns. A process of the command line's own replaces methods.
+    """
+
+    backend: str | None = None  # None is the one that KERAS_BACKEND or keras.json names, or tensorflow
+    device: str | None = None  # None is the one that the backend prefers
+
+    def start(self) -> str:
+        """Start what computes answers, and return the backend's name."""
+        return start_backend(self.backend, self.device)
+
+    def start_training(self, device: str | None) -> None:
+        """Start Keras on a backend that trains, on a device."""
+        start_keras(self.backend, device, to_train=True)
+
+    def warn(self, notice: str) -> None:
+        """Warn of something at the line that called the library."""
+        level, frame = 1, inspect.currentframe()
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("mnistcnn."):
+            level, frame = level + 1, frame.f_back
+        warnings.warn(notice, stacklevel=level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a training run is made of."""
+
+    config: TrainConfig
+    data: "AnyData" = None
+    outputs: Outputs | None = None  # None writes nothing
+    force: bool = False  # whether the outputs may replace what an earlier run left
+    quiet: bool = False
+    listeners: Sequence[Listener] = ()
+    team: Team = ALONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How pictures are read: the digits to look for in each, and whether its strokes are dark on light.
+
+    Raises UsageError for a value that is none of the type's.
+    """
+
+    digits: Digits = "one"
+    invert: Invert = "auto"
+
+    def __post_init__(self) -> None:
+        for name, values in (("digits", get_args(Digits)), ("invert", get_args(Invert))):
+            if getattr(self, name) not in values:
+                raise UsageError(name, f"one of {', '.join(values)}", getattr(self, name))
+
+
+def load_models(models: "Sequence[AnyModel]", process: Process) -> "list[TrainedModel]":
+    """Return models, of which those in files are loaded, on the backend and device of a process."""
+    if not any(isinstance(model, str | Path) for model in models):
+        return list(models)  # type: ignore[arg-type]
+    backend = process.start()
+    from mnistcnn.model.model_file import load_model
+
+    return [load_model(Path(model), backend) if isinstance(model, str | Path) else model for model in models]
+
+
+def run_training(run: Run, process: Process, stop: StopRequest | None = None) -> TrainingResult:
+    """Train alone, or in a team, of which the first process shows, logs and saves the run.
+
+    `stop` takes a request to end the run early, with a checkpoint. Raises MnistcnnError as `training.run.train` does.
+    """
+    run.team.rows(run.config.batch_size)  # what cannot be shared is refused before anything else is done
+    if not run.team.is_first:
+        return _train(replace(run, outputs=None, quiet=True, listeners=()), process, stop, lambda: None)
+    outputs = run.outputs
+    with nullcontext() if outputs is None else claimed_outputs(outputs, force=run.force):
+        with TrainingView(quiet=run.quiet) as view, _logs(outputs) as logs:
+            shown = replace(run, listeners=[view, *logs, *run.listeners])
+            result = _train(shown, process, stop, view.say_stopping)
+        if outputs is not None and outputs.plot is not None and result.model is not None:
+            from mnistcnn.report.plots import save_training_sheet
+
+            save_training_sheet(result, outputs.plot)
+    return result
+
+
+def compare_models(
+    models: "Sequence[AnyModel]",
+    data: "AnyData",
+    split: str | None,
+    process: Process,
+    *,
+    plot: Path | None = None,
+    force: bool = False,
+) -> Comparison:
+    """Measure models on the same split and, if there is only one, draw the result.
+
+    Args:
+        models: Models, or the files that hold them.
+        data: A dataset, or what names one; None is what MNISTCNN_DATA names, or MNIST.
+        split: The name of a split; None is the dataset's default.
+        process: The process that computes.
+        plot: The file to draw the result of one model into.
+        force: Whether that file may be replaced.
+
+    Returns:
+        An evaluation for each model, and the images that they do not all read alike.
+
+    Raises:
+        MnistcnnError: A model or the data cannot be read, or the plot cannot be drawn.
+
+    """
+    if plot is not None:
+        require_plot_path(plot, models=len(models), force=force)
+    dataset = _dataset(data, process)
+    names = [str(model) if isinstance(model, str | Path) else f"model {place}" for place, model in enumerate(models, 1)]
+    trained = dict(zip(names, load_models(models, process), strict=True))
+    from mnistcnn.inference.evaluation import compare
+
+    comparison = compare(trained, dataset, split)
+    if plot is not None:
+        from mnistcnn.report.plots import save_evaluation_sheet
+
+        save_evaluation_sheet(comparison.evaluations[0], plot)
+    return comparison
+
+
+def read_pictures(
+    trained: "TrainedModel", names: Iterable[str], reading: Reading, *, stdin: BinaryIO | None
+) -> tuple[int, Generator[tuple[Prediction, ...], None, None]]:
+    """Find the pictures that names stand for; return how many there are, and their predictions as they are read.
+
+    The name "-" stands for the picture that `stdin` holds. Each picture has a prediction for each of its digits, from
+    left to right, or one with an `error`.
+    """
+    from mnistcnn.inference.prediction import predict_numbers
+    from mnistcnn.pictures.finding import find_pictures
+
+    pictures = list(find_pictures(names, stdin))
+    return len(pictures), predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
+
+
+def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Dataset":
+    """Return the dataset that data, or MNISTCNN_DATA, names; a terminal shows the download unless `quiet`."""
+    from mnistcnn.data.dataset import Dataset
+    from mnistcnn.data.download import COMPRESSED_BYTES
+    from mnistcnn.data.sources import load_dataset
+
+    if isinstance(data, Dataset):
+        return data
+    source = os.environ.get("MNISTCNN_DATA") or None if data is None else str(data)
+    with download_view(COMPRESSED_BYTES, quiet=quiet) as view:
+        dataset = load_dataset(source, on_bytes=view)
+    if dataset.notice:
+        process.warn(dataset.notice)
+    return dataset
+
+
+def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Callable[[], None]) -> TrainingResult:
+    """Train in this process; from the start of Keras on, `stop` is kept until the run has saved a checkpoint."""
+    dataset = _dataset(run.data, process, quiet=run.quiet)
+    process.start_training(process.device if run.team.count == 1 else None)
+    if stop is not None:
+        stop.defer(acknowledge)
+    with joined_team(run.team, process.device, run.config.batch_size):
+        from mnistcnn.training.run import train
+
+        return train(
+            run.config,
+            dataset,
+            outputs=run.outputs,
+            listeners=run.listeners,
+            should_stop=stop or (lambda: False),
+            team=run.team,
+        )
+
+
+@contextmanager
+def _logs(outputs: Outputs | None) -> Iterator[list[Listener]]:
+    """Yield the listeners that write the training log and TensorBoard's files, as far as they are wanted."""
+    with ExitStack() as stack:
+        logs: list[Listener] = []
+        if outputs is not None and outputs.log is not None:
+            logs.append(stack.enter_context(closing(TrainingLog(outputs.log))))
+        if outputs is not None and outputs.tensorboard is not None:
+            from mnistcnn.report.tensorboard_log import TensorBoardLog
+
+            events = TensorBoardLog(outputs.tensorboard, event_files(outputs.tensorboard))
+            logs.append(stack.enter_context(closing(events)))
+        yield logs
