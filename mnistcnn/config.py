@@ -12,6 +12,7 @@ from mnistcnn.errors import UsageError, parameter
 
 CLASSES = 10  # digits, 0 to 9
 SIZE = 28  # pixels: the height and the width of an image
+OWN_MODEL = "mnistcnn.keras"  # file: what `train` saves if no other name is given
 SPLITS = ("train", "validation", "test")
 TRAINING_BACKENDS = ("tensorflow", "jax", "torch")
 BACKENDS = (*TRAINING_BACKENDS, "openvino", "numpy")
@@ -189,6 +190,11 @@ RECIPES = {
         evidence=3.84,
     ),
 }
+
+
+def default_recipe(init: object) -> str:
+    """Return the recipe if none is named: "finetune" from the weights of a model `init`, else "tutorial"."""
+    return "tutorial" if init is None else "finetune"
 
 
 def config_from_recipe(recipe: str, **changes: Any) -> TrainConfig:

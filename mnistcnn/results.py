@@ -81,6 +81,7 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]  # (10, 10) images: a row for each label, a column for each answer
     calibration: tuple[CalibrationBin, ...]  # those that hold images
     worst_mistakes: tuple[Mistake, ...]  # the surest first, up to 20
+    notice: str | None = None  # what a reader of the measures must know about the data
 
     def _repr_html_(self) -> str:
         """Show the figures, the confusion matrix and the worst mistakes in Jupyter."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistcnn.app.wiring import Process, Reading, Run, compare_models, load_models, read_pictures, run_training
-from mnistcnn.config import Digits, Invert, config_from_recipe
+from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
 from mnistcnn.results import Comparison, Evaluation, Predictions, TrainingResult
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from mnistcnn.model.model_file import TrainedModel
 
 
-def load_model(path: str | Path, *, backend: str | None = None, device: str | None = None) -> "TrainedModel":
+def load_model(
+    path: str | Path | None = None, *, backend: str | None = None, device: str | None = None
+) -> "TrainedModel":
     """Load a model that `train` saved; its `model` is the network, its `metadata` says where it comes from.
 
+    "pretrained" is the model of the package. None is `mnistcnn.keras` in the current folder, else the pretrained one.
     `backend` and `device` are as for `train`; on "numpy" the network needs no Keras. Nothing in the file is
     deserialized. Raises MnistcnnError for a file that is not such a model.
     """
@@ -30,9 +33,10 @@ def load_model(path: str | Path, *, backend: str | None = None, device: str | No
 
 
 def train(
-    recipe: str = "tutorial",
+    recipe: str | None = None,
     data: "AnyData" = None,
     *,
+    init: "AnyModel" = None,
     model: str | Path | None = None,
     log_file: str | Path | None = None,
     plot: str | Path | None = None,
@@ -48,9 +52,11 @@ def train(
     """Train the network, as `mnistcnn train` does.
 
     Args:
-        recipe: Where hyperparameters that are not given come from: "tutorial", "fast", "finetune" or "best".
+        recipe: Where hyperparameters that are not given come from: "tutorial", "fast", "finetune" or "best". None is
+            "tutorial" or, with `init`, "finetune".
         data: "mnist", "sample", a path, or a Dataset. None is what MNISTCNN_DATA names, else MNIST, or the sample if
             MNIST is out of reach.
+        init: A model, or the file that holds it, whose weights the run starts from; None draws them from the seed.
         model: The .keras file to save, with checkpoints beside it; None writes nothing.
         log_file: The file to write every record to, as JSON lines.
         plot: The PNG, SVG or PDF file to draw the result into.
@@ -76,14 +82,14 @@ def train(
         0.7
 
     """
-    config = config_from_recipe(recipe, **hyperparameters)
+    config = config_from_recipe(recipe or default_recipe(init), **hyperparameters)
     outputs = _outputs(model, log_file=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
-    run = Run(config=config, data=data, outputs=outputs, force=force, quiet=quiet, listeners=listeners)
+    run = Run(config=config, data=data, init=init, outputs=outputs, force=force, quiet=quiet, listeners=listeners)
     return run_training(run, Process(backend, device))
 
 
 def evaluate(
-    model: "AnyModel",
+    model: "AnyModel" = None,
     data: "AnyData" = None,
     split: str | None = None,
     *,
@@ -95,7 +101,7 @@ def evaluate(
     """Measure a model on a split, as `mnistcnn evaluate` does.
 
     Args:
-        model: A model, or the file that holds it.
+        model: A model, or the file that holds it, as for `load_model`.
         data: As for `train`.
         split: "train", "validation" or "test". None is the test split, or every picture of class folders.
         plot: The PNG, SVG or PDF file to draw the result into.
@@ -152,7 +158,7 @@ def predict(
     """Read the digits in pictures, as `mnistcnn predict` does.
 
     Args:
-        model: A model, or the file that holds it.
+        model: A model, or the file that holds it, as for `load_model`.
         *pictures: Files, folders and glob patterns.
         digits: "one" for the one digit of each picture, "many" for all digits of a number in one line.
         invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
@@ -167,8 +173,7 @@ def predict(
 
     """
     reading = Reading(digits=digits, invert=invert)
-    [trained] = load_models([model], Process(backend, device))
-    _, numbers = read_pictures(trained, map(str, pictures), reading, stdin=BytesIO())
+    _, numbers = read_pictures(model, map(str, pictures), reading, Process(backend, device), stdin=BytesIO())
     return Predictions(prediction for number in numbers for prediction in number)
 
 

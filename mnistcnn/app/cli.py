@@ -5,13 +5,14 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mnistcnn.app import options
 from mnistcnn.app.help import Command, Commands, examples
-from mnistcnn.config import HYPERPARAMETERS, config_from_recipe
+from mnistcnn.config import HYPERPARAMETERS, OWN_MODEL, config_from_recipe, default_recipe
 from mnistcnn.errors import MnistcnnError
 
 # What only a command needs is imported as it runs, so that help comes at once.
@@ -91,8 +92,9 @@ def main(
 )
 def train(
     context: typer.Context,
-    model: options.Model = options.DEFAULT_MODEL,
-    recipe: options.Recipe = "tutorial",
+    model: options.Model = Path(OWN_MODEL),
+    recipe: options.Recipe = None,
+    init: options.Init = None,
     steps: options.Steps = None,
     batch_size: options.BatchSize = None,
     learning_rate: options.LearningRate = None,
@@ -125,10 +127,10 @@ def train(
         from mnistcnn.runtime.outputs import Outputs
         from mnistcnn.runtime.team import team_of
 
-        config = config_from_recipe(recipe, **changes)
+        config = config_from_recipe(recipe or default_recipe(init), **changes)
         outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
         team = team_of(processes, process_id, coordinator)
-        run = wiring.Run(config=config, data=data, outputs=outputs, force=force, quiet=quiet, team=team)
+        run = wiring.Run(config=config, data=data, init=init, outputs=outputs, force=force, quiet=quiet, team=team)
         status = commands.train(run, commands.CommandProcess(backend, device))
     raise typer.Exit(status)
 
@@ -154,8 +156,8 @@ def evaluate(
     with user_errors():
         from mnistcnn.app import commands
 
-        chosen, process = models or [options.DEFAULT_MODEL], commands.CommandProcess(backend, device)
-        commands.evaluate(chosen, data, split, process, as_json=as_json, plot=plot, force=force)
+        process = commands.CommandProcess(backend, device)
+        commands.evaluate(models or [None], data, split, process, as_json=as_json, plot=plot, force=force)
 
 
 @app.command(
@@ -167,7 +169,7 @@ def evaluate(
 )
 def predict(
     images: options.Images,
-    model: options.Model = options.DEFAULT_MODEL,
+    model: options.ModelToUse = None,
     digits: options.Digits = "one",
     invert: options.Invert = "auto",
     form: options.OutputFormat = "table",
@@ -190,6 +192,32 @@ def predict(
         printing = commands.Printing(form=form, top_k=top_k, show=show, save_inputs=save_inputs, force=force)
         status = commands.predict(images, model, reading, printing, commands.CommandProcess(backend, device))
     raise typer.Exit(status)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn samples pictures --count 50",
+        "mnistcnn samples mistakes --misread -m mnistcnn.keras",
+    ),
+)
+def samples(
+    folder: options.SampleFolder,
+    model: options.ModelToUse = None,
+    data: options.Data = None,
+    split: options.SampleSplit = None,
+    count: options.SampleCount = 20,
+    misread: options.Misread = False,
+    force: options.ReplaceSamples = False,
+    backend: options.Backend = None,
+    device: options.Device = None,
+) -> None:
+    """Save images of a dataset as PNG files, in a folder for each digit."""
+    with user_errors():
+        from mnistcnn.app import commands
+
+        process = commands.CommandProcess(backend, device)
+        commands.save_samples(folder, data, split, process, count=count, misread=misread, model=model, force=force)
 
 
 @app.command(cls=Command, epilog=examples("mnistcnn info", "mnistcnn info mnistcnn.keras"))

@@ -4,15 +4,17 @@ Values go in, checked by their types; text goes to standard output and error, an
 """
 
 import gc
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnistcnn.app.wiring import Process, Reading, Run, compare_models, load_models, read_pictures, run_training
-from mnistcnn.config import OutputFormat
-from mnistcnn.errors import UsageError, parameter
+from mnistcnn.app.wiring import Process, Reading, Run, compare_models, read_pictures, run_training, sample_images
+from mnistcnn.config import OWN_MODEL, OutputFormat
+from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
+from mnistcnn.model.pretrained import model_file
 from mnistcnn.report import console, live_view
 from mnistcnn.report import evaluation as evaluation_report
 from mnistcnn.report import info as info_report
@@ -21,14 +23,16 @@ from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
 
+SAMPLES = "samples"  # folder: where the command that `train` names saves images
+
 
 class CommandProcess(Process):
     """The process of a command, which ends with it. What it warns of is a line on standard error."""
 
-    def start(self) -> str:
+    def start(self, pictures: int | None = None) -> str:
         """Start what computes answers, and return the backend's name."""
         with ended_by_signals():
-            backend = super().start()
+            backend = super().start(pictures)
         _keep_what_is_loaded()
         return backend
 
@@ -74,12 +78,23 @@ def train(run: Run, process: Process) -> int:
     with stop_on_signals() as stop:
         result = run_training(run, process, stop)
         if run.team.is_first and run.outputs is not None:
-            training_report.show_training_result(result, run.outputs.model, command_line())
+            training_report.show_training_result(result, run.outputs.model, command_line(), _next_command(run))
         return stop.exit_status if stop() else 0
 
 
+def _next_command(run: Run) -> str:
+    """Return what to type after training: a command that saves images to look at, and one that reads them."""
+    assert run.outputs is not None
+    data = [] if run.data is None else ["--data", str(run.data)]
+    model = [] if run.outputs.model == Path(OWN_MODEL) else ["-m", str(run.outputs.model)]
+    reading = shlex.join(["mnistcnn", "predict", SAMPLES, *model])
+    if Path(SAMPLES).exists():
+        return reading
+    return f"{shlex.join(['mnistcnn', 'samples', SAMPLES, *data])} && {reading}"
+
+
 def evaluate(
-    models: Sequence[Path],
+    models: Sequence[Path | None],
     data: str | None,
     split: str | None,
     process: Process,
@@ -96,14 +111,14 @@ def evaluate(
     evaluation_report.show_comparison(comparison, as_json=as_json)
 
 
-def predict(images: Sequence[str], model: Path, reading: Reading, printing: Printing, process: Process) -> int:
+def predict(images: Sequence[str], model: Path | None, reading: Reading, printing: Printing, process: Process) -> int:
     """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error."""
     report = prediction_report.PredictionReport(
         printing.form, top_k=printing.top_k or 3, show=printing.show, many=reading.digits == "many"
     )
-    [trained] = load_models([model], process)
+    stdin = sys.stdin.buffer if sys.stdin else None
+    count, numbers = read_pictures(model, images, reading, process, stdin=stdin)
     folder = None if printing.save_inputs is None else InputFolder(printing.save_inputs, force=printing.force)
-    count, numbers = read_pictures(trained, images, reading, stdin=sys.stdin.buffer if sys.stdin else None)
     with live_view.prediction_view(count) as advance, closing(numbers):
         for predictions in numbers:
             report(predictions)
@@ -114,14 +129,34 @@ def predict(images: Sequence[str], model: Path, reading: Reading, printing: Prin
     return int(report.has_failed)
 
 
+def save_samples(
+    folder: Path,
+    data: str | None,
+    split: str | None,
+    process: Process,
+    *,
+    count: int,
+    misread: bool,
+    model: Path | None,
+    force: bool,
+) -> None:
+    """Save images of a dataset as PNG files in class folders: its first, or those that a model reads wrong."""
+    images = list(sample_images(data, split, count, model_file(model) if misread else None, process))
+    if not images:
+        raise MnistcnnError("there is no such image: the model reads all of them right")
+    save = InputFolder(folder, force=force, named="folder")
+    for image in images:
+        save([image])
+    console.say(f"{len(images):,} images saved in {printable(str(folder))}")
+
+
 def info(model: Path | None) -> None:
-    """Print what is installed on this machine, and what a model file holds."""
+    """Print what is installed on this machine, and what a model file holds: by default the one that `predict` uses."""
     from mnistcnn.model.model_file import model_info
     from mnistcnn.runtime.system_info import system_info
 
     info_report.show_system(system_info())
-    if model is not None:
-        info_report.show_model(model_info(model))
+    info_report.show_model(model_info(model_file(model)))
 
 
 def command_line() -> list[str]:

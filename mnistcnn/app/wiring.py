@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, get_args
 
-from mnistcnn.config import Digits, Invert, TrainConfig
+from mnistcnn.config import OWN_MODEL, Digits, Invert, TrainConfig
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Listener
+from mnistcnn.report.console import say
 from mnistcnn.report.live_view import TrainingView, download_view
 from mnistcnn.report.training_log import TrainingLog
 from mnistcnn.results import Comparison, Prediction, TrainingResult
-from mnistcnn.runtime.backend import start_backend, start_keras
+from mnistcnn.runtime.backend import quickest_backend, start_backend, start_keras
 from mnistcnn.runtime.distribution import joined_team
 from mnistcnn.runtime.outputs import Outputs, claimed_outputs, event_files, require_plot_path
 from mnistcnn.runtime.signals import StopRequest
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mnistcnn.model.model_file import TrainedModel
 
     AnyData = str | Path | Dataset | None
-    AnyModel = str | Path | TrainedModel
+    AnyModel = str | Path | TrainedModel | None
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Process:
     backend: str | None = None  # None is the one that KERAS_BACKEND or keras.json names, or tensorflow
     device: str | None = None  # None is the one that the backend prefers
 
-    def start(self) -> str:
-        """Start what computes answers, and return the backend's name."""
-        return start_backend(self.backend, self.device)
+    def start(self, pictures: int | None = None) -> str:
+        """Start what computes answers (if none is named, the quickest for so many pictures) and return its name."""
+        default = "tensorflow" if pictures is None or self.device else quickest_backend(pictures)
+        return start_backend(self.backend, self.device, default=default)
 
     def start_training(self, device: str | None) -> None:
         """Start Keras on a backend that trains, on a device."""
@@ -65,6 +67,7 @@ class Run:
 
     config: TrainConfig
     data: "AnyData" = None
+    init: "AnyModel" = None  # the model whose weights the run starts from; None draws them from the seed
     outputs: Outputs | None = None  # None writes nothing
     force: bool = False  # whether the outputs may replace what an earlier run left
     quiet: bool = False
@@ -88,14 +91,27 @@ class Reading:
                 raise UsageError(name, f"one of {', '.join(values)}", getattr(self, name))
 
 
-def load_models(models: "Sequence[AnyModel]", process: Process) -> "list[TrainedModel]":
-    """Return models, of which those in files are loaded, on the backend and device of a process."""
-    if not any(isinstance(model, str | Path) for model in models):
-        return list(models)  # type: ignore[arg-type]
-    backend = process.start()
-    from mnistcnn.model.model_file import load_model
+def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | None = None) -> "list[TrainedModel]":
+    """Return models, of which those in files are loaded on the backend and device of a process.
 
-    return [load_model(Path(model), backend) if isinstance(model, str | Path) else model for model in models]
+    `pictures` is how many the models are to read, if that is known. None among the models is `mnistcnn.keras` in the
+    current folder or, as a line on standard error says, the pretrained model.
+    """
+    files = [model for model in models if model is None or isinstance(model, str | Path)]
+    backend = process.start(pictures) if files else ""
+    from mnistcnn.model.model_file import TrainedModel, load_model
+    from mnistcnn.model.pretrained import FILE, model_file
+
+    loaded = []
+    for model in models:
+        if isinstance(model, TrainedModel):
+            loaded.append(model)
+            continue
+        loaded.append(load_model(model_file(model), backend))
+        if model is None and model_file(model) == FILE:
+            accuracy = 100 * (loaded[-1].metadata.accuracy or 0.0)
+            say(f"no {OWN_MODEL} here: the pretrained model is used; it reads {accuracy:.2f} % of MNIST's test images")
+    return loaded
 
 
 def run_training(run: Run, process: Process, stop: StopRequest | None = None) -> TrainingResult:
@@ -103,6 +119,8 @@ def run_training(run: Run, process: Process, stop: StopRequest | None = None) ->
 
     `stop` takes a request to end the run early, with a checkpoint. Raises MnistcnnError as `training.run.train` does.
     """
+    if run.config.recipe == "finetune" and run.init is None:
+        raise UsageError("init", "the model to start from with the finetune recipe", None)
     run.team.rows(run.config.batch_size)  # what cannot be shared is refused before anything else is done
     if not run.team.is_first:
         return _train(replace(run, outputs=None, quiet=True, listeners=()), process, stop, lambda: None)
@@ -147,7 +165,7 @@ def compare_models(
     if plot is not None:
         require_plot_path(plot, models=len(models), force=force)
     dataset = _dataset(data, process)
-    names = [str(model) if isinstance(model, str | Path) else f"model {place}" for place, model in enumerate(models, 1)]
+    names = [_name(model, place) for place, model in enumerate(models, start=1)]
     trained = dict(zip(names, load_models(models, process), strict=True))
     from mnistcnn.inference.evaluation import compare
 
@@ -160,18 +178,53 @@ def compare_models(
 
 
 def read_pictures(
-    trained: "TrainedModel", names: Iterable[str], reading: Reading, *, stdin: BinaryIO | None
+    model: "AnyModel", names: Iterable[str], reading: Reading, process: Process, *, stdin: BinaryIO | None
 ) -> tuple[int, Generator[tuple[Prediction, ...], None, None]]:
     """Find the pictures that names stand for; return how many there are, and their predictions as they are read.
 
     The name "-" stands for the picture that `stdin` holds. Each picture has a prediction for each of its digits, from
-    left to right, or one with an `error`.
+    left to right, or one with an `error`. Raises MnistcnnError if the model cannot be read.
     """
-    from mnistcnn.inference.prediction import predict_numbers
     from mnistcnn.pictures.finding import find_pictures
 
     pictures = list(find_pictures(names, stdin))
+    [trained] = load_models([model], process, len(pictures))  # before NumPy is imported, which it sets up
+    from mnistcnn.inference.prediction import predict_numbers
+
     return len(pictures), predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
+
+
+def sample_images(
+    data: "AnyData", split: str | None, count: int, misread: "AnyModel", process: Process
+) -> Iterator[Prediction]:
+    """Yield the first `count` images of a split, or, of those that the model `misread` reads wrong, the surest.
+
+    Each comes as the picture of a file named by split and position, with its label, and with what it was read as.
+    """
+    dataset = _dataset(data, process)
+    name = split or "test"
+    if misread is None:
+        images = dataset.split(name)[:count]
+        for position, (image, label) in enumerate(zip(images.images, images.labels.tolist(), strict=True)):
+            yield Prediction(file=f"{name}-{position:05}", image=image, label=label)
+        return
+    [trained] = load_models([misread], process)
+    from mnistcnn.inference.evaluation import misread_images
+
+    for mistake in misread_images(trained, dataset.split(name))[:count]:
+        file = f"{name}-{mistake.position:05}-read-as-{mistake.digit}"
+        yield Prediction(file=file, image=mistake.image, label=mistake.label)
+
+
+def _name(model: "AnyModel", place: int) -> str:
+    """Return the name under which a model is compared."""
+    if isinstance(model, str | Path):
+        return str(model)
+    from mnistcnn.model.pretrained import FILE, NAME, model_file
+
+    if model is not None:
+        return f"model {place}"
+    return NAME if model_file(None) == FILE else OWN_MODEL
 
 
 def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Dataset":
@@ -192,6 +245,7 @@ def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Data
 
 def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Callable[[], None]) -> TrainingResult:
     """Train in this process; from the start of Keras on, `stop` is kept until the run has saved a checkpoint."""
+    initial = _initial_model(run.init)
     dataset = _dataset(run.data, process, quiet=run.quiet)
     process.start_training(process.device if run.team.count == 1 else None)
     if stop is not None:
@@ -202,11 +256,22 @@ def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Ca
         return train(
             run.config,
             dataset,
+            initial=initial,
             outputs=run.outputs,
             listeners=run.listeners,
             should_stop=stop or (lambda: False),
             team=run.team,
         )
+
+
+def _initial_model(init: "AnyModel") -> "TrainedModel | None":
+    """Return the model that training starts from, if there is one. Its weights need no Keras yet."""
+    if not isinstance(init, str | Path):
+        return init
+    from mnistcnn.model.model_file import load_model
+    from mnistcnn.model.pretrained import model_file
+
+    return load_model(model_file(init), "numpy")
 
 
 @contextmanager

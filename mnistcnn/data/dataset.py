@@ -50,6 +50,7 @@ class Dataset:
     name: str
     readers: Mapping[str, Callable[[], Split]]
     default_split: str = "test"  # the split that `evaluate` measures if none is named
+    taken_from: str | None = None  # the name of a dataset that has these images among its training images
     notice: str | None = None  # a sentence that a person must read, such as that these images replace others
 
     def split(self, name: str) -> Split:

@@ -59,7 +59,7 @@ def mnist(on_bytes: OnBytes = lambda count: None) -> Dataset:
 
 def bundled_sample(notice: str | None = None) -> Dataset:
     """Return the 5,000 MNIST training images in the package: 4,050 train, 450 validate, 500 are the test split."""
-    return replace(from_path(SAMPLE_FOLDER), notice=notice)
+    return replace(from_path(SAMPLE_FOLDER), taken_from="mnist", notice=notice)
 
 
 def from_path(path: Path) -> Dataset:

@@ -33,7 +33,7 @@ def evaluate(trained: TrainedModel, dataset: Dataset, split: str | None = None) 
     """
     name = split or dataset.default_split
     images = dataset.split(name)
-    return _evaluation(trained, split_logits(trained, images), images, dataset.name, name)
+    return _evaluation(trained, split_logits(trained, images), images, dataset, name)
 
 
 def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | None = None) -> Comparison:
@@ -47,14 +47,14 @@ def compare(models: Mapping[str, TrainedModel], dataset: Dataset, split: str | N
     return Comparison(
         models=tuple(models),
         evaluations=tuple(
-            _evaluation(trained, outputs, images, dataset.name, name)
+            _evaluation(trained, outputs, images, dataset, name)
             for trained, outputs in zip(models.values(), logits, strict=True)
         ),
         differences=_differences(np.stack([softmax(outputs) for outputs in logits]), images),
     )
 
 
-def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: str, split: str) -> Evaluation:
+def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, dataset: Dataset, split: str) -> Evaluation:
     found = images[images.has_ink]
     probabilities = softmax(logits[images.has_ink])  # (found, 10)
     confusion = confusion_matrix(found.labels, probabilities.argmax(axis=1), CLASSES)
@@ -68,7 +68,7 @@ def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: 
         calibration_error=calibration_error(bins),
         step=trained.metadata.step,
         recipe=trained.metadata.recipe,
-        data=data,
+        data=dataset.name,
         split=split,
         images=len(images),
         mistakes=len(images) - hits,
@@ -76,12 +76,26 @@ def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, data: 
         classes=measures_by_class(confusion, shown),
         confusion=tuple(map(tuple, confusion.tolist())),
         calibration=bins,
-        worst_mistakes=_worst_mistakes(softmax(logits), images),
+        worst_mistakes=_mistakes(softmax(logits), images, WORST_MISTAKES),
+        notice=_notice(trained, dataset),
     )
 
 
-def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, ...]:
-    """Return the images that probabilities (N, 10) misread, the mistake with the highest probability first."""
+def _notice(trained: TrainedModel, dataset: Dataset) -> str | None:
+    """Return what a reader of the measures must know: that the model may have been trained on these very images."""
+    source = dataset.taken_from
+    if source is None or trained.metadata.data != source:
+        return None
+    return f"{dataset.name} is taken from the training images of {source}: a model trained on {source} may know them"
+
+
+def misread_images(trained: TrainedModel, images: Split) -> tuple[Mistake, ...]:
+    """Return all images of a split that a model misreads, the mistake with the highest probability first."""
+    return _mistakes(softmax(split_logits(trained, images)), images, len(images))
+
+
+def _mistakes(probabilities: np.ndarray, images: Split, limit: int) -> tuple[Mistake, ...]:
+    """Return up to `limit` images that probabilities (N, 10) misread, the one with the highest probability first."""
     answers = probabilities.argmax(axis=1)
     (misread,) = np.nonzero((answers != images.labels) & images.has_ink)
     surest_first = misread[np.argsort(-probabilities[misread, answers[misread]], kind="stable")]
@@ -94,7 +108,7 @@ def _worst_mistakes(probabilities: np.ndarray, images: Split) -> tuple[Mistake, 
             label_probability=float(probabilities[position, images.labels[position]]),
             image=images.images[position],
         )
-        for position in surest_first[:WORST_MISTAKES].tolist()
+        for position in surest_first[:limit].tolist()
     )
 
 

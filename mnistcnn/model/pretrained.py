@@ -8,9 +8,10 @@ command `python tests/programs/make_pretrained.py FOLDER mnistcnn/model/pretrain
 
 from pathlib import Path
 
+from mnistcnn.config import OWN_MODEL
+
 NAME = "pretrained"
 FILE = Path(__file__).with_name("pretrained.keras")
-OWN_MODEL = Path("mnistcnn.keras")  # what `train` saves if no other name is given
 
 
 def model_file(model: str | Path | None) -> Path:
@@ -19,5 +20,6 @@ def model_file(model: str | Path | None) -> Path:
     None stands for `mnistcnn.keras` in the current folder or, if there is none, for the pretrained model.
     """
     if model is None:
-        return OWN_MODEL if OWN_MODEL.exists() else FILE
+        own = Path(OWN_MODEL)
+        return own if own.exists() else FILE
     return FILE if str(model) == NAME else Path(model)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from mnistcnn.errors import printable
-from mnistcnn.report.console import console_on, has_color, styled
+from mnistcnn.report.console import console_on, has_color, styled, warn
 from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
 from mnistcnn.report.text_graphics import SHADES, dotted
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake, loss_and_accuracy_text
@@ -114,6 +114,8 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
 
     A single model is reported as `show_evaluation` does.
     """
+    for notice in dict.fromkeys(evaluation.notice for evaluation in comparison.evaluations if evaluation.notice):
+        warn(notice)
     if len(comparison.models) == 1:
         show_evaluation(comparison.evaluations[0], as_json=as_json)
         return

@@ -22,17 +22,17 @@ class InputFolder:
 
     A file gets its picture's name, shortened if it is too long, and a number if that name is taken. The digits of
     pictures that lay in class folders go to class folders. Raises MnistcnnError if the folder is not empty or cannot be
-    written.
+    written, and calls it the parameter `named`.
     """
 
-    def __init__(self, folder: Path, *, force: bool) -> None:
+    def __init__(self, folder: Path, *, force: bool, named: str = "save_inputs") -> None:
         self._folder, self._used = folder, set[Path]()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not force and any(folder.iterdir()):
                 raise MnistcnnError(
                     f"{folder} already holds files: replace those of the same name with {parameter('force', True)}, "
-                    f"or name another folder with {parameter('save_inputs')}"
+                    f"or name another folder with {parameter(named)}"
                 )
         except OSError as error:
             raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}; name another folder") from error

@@ -14,10 +14,10 @@ from mnistcnn.results import TrainingResult, loss_and_accuracy_text
 SPARKLINE_COLUMNS = 40
 
 
-def show_training_result(result: TrainingResult, model: Path, command_line: list[str]) -> None:
+def show_training_result(result: TrainingResult, model: Path, command_line: list[str], following: str) -> None:
     """Print a run's result on stdout, or, if it was stopped, how to go on with it on stderr.
 
-    `model` is the model file, and `command_line` the words that started the run.
+    `model` is the model file, `command_line` the words that started the run, `following` what to type next.
     """
     out = console_on(sys.stdout)
     if result.test is None:
@@ -32,8 +32,7 @@ def show_training_result(result: TrainingResult, model: Path, command_line: list
         out.print(line)
     out.print(measured(result.test))
     out.print(f"model saved: {printable(str(model))}")
-    option = "" if model == Path("mnistcnn.keras") else f" -m {printable(shlex.quote(str(model)))}"
-    out.print(f"next: mnistcnn predict picture.png{option}")
+    out.print(f"next: {printable(following)}")
 
 
 def course_lines(result: TrainingResult) -> list[str]:
