@@ -77,6 +77,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def terminal(environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a person whose terminal knows colours."""
+    return environment | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+@pytest.fixture
 def mnistcnn(tmp_path: Path, environment: dict[str, str]) -> Run:
     """Run `mnistcnn` as a process in an empty folder; standard output and error apart."""
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-import numpy as np
 from conftest import Run
+from helpers import drawn_one
 from PIL import Image
 
 README = Path(__file__).parents[1] / "README.md"
@@ -19,9 +19,7 @@ def section(title: str) -> str:
 
 def test_the_library_example_runs(python: Run, tmp_path: Path) -> None:
     """As it stands, beside a picture of a one."""
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 255
-    Image.fromarray(image).save(tmp_path / "one.png")
+    Image.fromarray(drawn_one()).save(tmp_path / "one.png")
     [program] = re.findall(r"```python\n(.*?)```", section("As a library"), re.S)
     done = python(program)
     lines = done.stdout.splitlines()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
+from helpers import drawn_one
 from PIL import Image
 
 import mnistcnn
@@ -89,8 +90,7 @@ def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: 
     assert model.metadata.step == 60
     assert mnistcnn.evaluate(model, bundled_sample(), "validation").images == 450
 
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 255
+    image = drawn_one()
     Image.fromarray(image).save(tmp_path / "one.png")
     predictions = mnistcnn.predict(model, tmp_path / "one.png", tmp_path / "nowhere.png")
     assert isinstance(predictions, Predictions)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHORT, Run
+from helpers import drawn_one
 from PIL import Image
 
 from mnistcnn import __version__
@@ -20,9 +21,8 @@ from mnistcnn.config import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
-    """Draw a 1 as MNIST does: a vertical stroke."""
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 255
+    """Write the hand-drawn 1, or its negative."""
+    image = drawn_one()
     Image.fromarray(image if light_on_dark else 255 - image).save(path)
     return path
 

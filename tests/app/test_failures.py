@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SHORT, Run, StartTraining
-from helpers import UNFINISHED_CHECKPOINT
+from helpers import DIGITS, UNFINISHED_CHECKPOINT, short_config
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.report.training_log import TrainingLog
@@ -29,14 +28,7 @@ from mnistcnn.runtime.outputs import Outputs, checkpoint_files, claimed_outputs
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.training.run import train
 
-DIGITS = load_dataset("sample")
 NOBODY = 65534
-
-
-def short_config(steps: int, **changes: object) -> TrainConfig:
-    """A run of small batches that takes a second or two."""
-    settings = {"batch_size": 8, "log_every": 5, "checkpoint_every": 10, "precision": "float32"}
-    return TrainConfig(**{"steps": steps} | settings | changes)  # type: ignore[arg-type]
 
 
 def names(folder: Path) -> list[str]:

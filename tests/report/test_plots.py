@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHORT, Run
+from helpers import DIGITS, short_config
 from PIL import Image
-from test_run import DIGITS, short_config
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.report.plots import save_evaluation_sheet, save_training_sheet

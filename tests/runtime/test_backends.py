@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BACKENDS, Run
+from helpers import drawn_one
 from PIL import Image
 
 from mnistcnn.errors import MnistcnnError, UsageError
@@ -157,9 +158,7 @@ def test_nothing_but_our_own_lines_reaches_stderr(
     mnistcnn: Run, environment: dict[str, str], tmp_path: Path, trained: Path, any_backend: str
 ) -> None:
     """No library's banner or warning, however loud it is by default: these commands have nothing to say there."""
-    picture = Image.new("L", (28, 28))
-    picture.paste(255, (12, 4, 16, 24))
-    picture.save(tmp_path / "one.png")
+    Image.fromarray(drawn_one()).save(tmp_path / "one.png")
     loud = {name: value for name, value in environment.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     commands = [
         ["evaluate", "-m", str(trained), "--data", "sample"],
