@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import TrainingProcess
+from helpers import PROGRAMS, TrainingProcess
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -109,13 +109,14 @@ def start_training(tmp_path: Path, environment: dict[str, str]) -> Iterator[Star
 
 @pytest.fixture
 def python(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run a Python program as a process in an empty folder, on the backend named, and return what it printed."""
+    """Run a Python program, its text or one of tests/programs by name, in an empty folder on the backend named."""
 
     def run(
-        program: str, backend: str = "tensorflow", env: Mapping[str, str] | None = None
+        program: str, *arguments: str, backend: str = "tensorflow", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
+        named = [str(PROGRAMS / program)] if program.endswith(".py") else ["-c", program]
         return subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, *named, *arguments],
             cwd=tmp_path,
             env=environment | {"KERAS_BACKEND": backend} | dict(env or {}),
             capture_output=True,

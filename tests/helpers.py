@@ -23,6 +23,7 @@ from mnistcnn.events import TrainingEvent, TrainingRecord
 if TYPE_CHECKING:
     import keras
 
+PROGRAMS = Path(__file__).with_name("programs")
 DIGITS = load_dataset("sample")
 COLUMNS = 80  # of the terminal of `in_terminal`
 

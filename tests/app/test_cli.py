@@ -32,17 +32,7 @@ def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
 )
 def test_help_needs_no_heavy_module(python: Run, arguments: list[str]) -> None:
     """Help and --version import neither Keras nor NumPy nor Pillow nor any other slow module."""
-    program = f"""
-import sys
-from mnistcnn.app.cli import app
-try:
-    app({arguments!r})
-except SystemExit as end:
-    assert end.code == 0
-heavy = {{"cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
-print("HEAVY", sorted(heavy & set(sys.modules)))
-"""
-    output = python(program).stdout
+    output = python("modules_of_command.py", *arguments).stdout
     assert output.endswith("HEAVY []\n")
     assert output.startswith(("Usage: ", "mnistcnn "))
 

@@ -113,34 +113,9 @@ def test_a_full_disk_is_one_error(
     assert [path.name for path in left] == [f"step-{step:09d}.npz" for step in checkpoints]
 
 
-FULL_LOG = """
-import resource
-from contextlib import closing
-from dataclasses import replace
-from pathlib import Path
-from mnistcnn.config import TrainConfig
-from mnistcnn.errors import MnistcnnError
-from mnistcnn.report.training_log import TrainingLog
-from mnistcnn.results import TrainingHistory
-from mnistcnn.events import TrainingRecord, TrainingStarted
-resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
-history = TrainingHistory(records=(), validations=())
-setting = {"backend": "", "device": "", "precision": "", "layers": ()}
-start = TrainingStarted(config=TrainConfig(), data="", train_images=1, start_step=0, history=history, **setting)
-try:
-    with closing(TrainingLog(Path("log.jsonl"))) as log:
-        log(start)
-        record = TrainingRecord(step=0, loss=1, accuracy=1, steps_per_second=1, labels=[1], probabilities=[[0.1] * 10])
-        for step in range(1, 100):
-            log(replace(record, step=step))
-except MnistcnnError as error:
-    print(error)
-"""
-
-
 def test_a_log_on_a_full_disk_is_one_error(python: Run, tmp_path: Path) -> None:
     """The error names the log; the whole lines before stay readable."""
-    assert python(FULL_LOG).stdout == "log.jsonl cannot be written: File too large\n"
+    assert python("log_on_full_disk.py").stdout == "log.jsonl cannot be written: File too large\n"
     *whole, _ = (tmp_path / "log.jsonl").read_text().split("\n")
     assert [json.loads(line)["step"] for line in whole] == [*range(1, len(whole) + 1)]
     assert len(whole) >= 2

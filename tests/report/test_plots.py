@@ -143,30 +143,13 @@ def test_what_cannot_be_written_is_refused_before_any_work(
 )
 def test_an_extra_that_is_missing_is_named(python: Run, option: list[str], module: str, extra: str) -> None:
     """In one line that installs it, before any work."""
-    program = f"""
-import importlib.util, subprocess, sys
-find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == {module!r} else find_spec(name, *rest)
-from mnistcnn.app.cli import app
-try:
-    app(["train", "--data", "nowhere", *{option!r}])
-except SystemExit as end:
-    print(end.code)
-"""
-    done = python(program)
+    done = python("command_without_modules.py", module, "train", "--data", "nowhere", *option)
     assert done.stdout == "1\n"
     assert done.stderr == f"error: {module} is not installed: pip install 'mnistcnn[{extra}]'\n"
 
 
 def test_a_command_without_a_plot_imports_no_matplotlib(python: Run) -> None:
     """Nor TensorBoard: they slow no command that does not use them."""
-    program = """
-import sys
-sys.modules["matplotlib"] = sys.modules["tensorboard"] = None  # an import of either fails
-from mnistcnn.app.cli import app
-try:
-    app(["train", "--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q"])
-except SystemExit as end:
-    print(end.code)
-"""
-    assert python(program).stdout.endswith("\n0\n")
+    options = ("--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q")
+    done = python("command_without_modules.py", "matplotlib,tensorboard", "train", *options)
+    assert done.stdout.endswith("\n0\n")

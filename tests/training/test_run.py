@@ -30,50 +30,9 @@ def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
     assert (result.model.metadata.calibration, result.model.metadata.evidence) == (None, None)
 
 
-LOGGED_STEP = """
-import json
-from dataclasses import replace
-from pathlib import Path
-import keras, numpy as np
-from mnistcnn.training.batches import training_batches
-from mnistcnn.training.checkpoint_file import read_latest_checkpoint, restore_variables
-from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.data.sources import load_dataset
-from mnistcnn.runtime.outputs import Outputs
-from mnistcnn.events import TrainingRecord
-from mnistcnn.training.fitting import initial_model
-from mnistcnn.training.run import train
-
-digits, records = load_dataset("sample"), []
-def config(steps):
-    return TrainConfig(steps=steps, batch_size=10, precision="float32", learning_rate=0.01, seed=5)
-
-train(config(49), digits, outputs=Outputs(model=Path("m.keras")))
-train(config(50), digits, listeners=[lambda event: records.append(event)])
-[record] = [record for record in records if isinstance(record, TrainingRecord)]
-
-model = initial_model(config(50), "float32")
-restore_variables(model, read_latest_checkpoint(Path("m.keras.checkpoint")).variables)
-[(inputs, labels)] = training_batches(digits.split("train"), config(50), start_step=49).as_numpy_iterator()
-logits = model(inputs, training=True)
-probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-still = keras.ops.convert_to_numpy(keras.ops.softmax(model(inputs, training=False)))
-loss = keras.losses.CategoricalCrossentropy(from_logits=True)(labels, logits)
-print(json.dumps({
-    "step": record.step,
-    "difference": float(np.abs(probabilities - record.probabilities).max()),
-    "difference_without_dropout": float(np.abs(still - record.probabilities).max()),
-    "loss_difference": abs(float(keras.ops.convert_to_numpy(loss)) - record.loss),
-    "labels_equal": bool((labels.argmax(axis=1) == record.labels).all()),
-    "accuracy_equal": record.accuracy == float((probabilities.argmax(axis=1) == labels.argmax(axis=1)).mean()),
-    "backend": keras.backend.backend(),
-}))
-"""
-
-
 def test_the_logged_probabilities_are_those_of_the_training_step(python: Run, backend: str) -> None:
     """Step 50 logs, to 1e-5, the forward pass in training mode with step 49's weights, step 50's batch and dropout."""
-    found = json.loads(python(LOGGED_STEP, backend).stdout)
+    found = json.loads(python("logged_step.py", backend=backend).stdout)
     assert found["backend"] == backend
     assert found["step"] == 50
     assert found["difference"] < 1e-5
@@ -379,4 +338,4 @@ def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, bac
     from mnistcnn.training.fitting import initial_model
 
     expected = weights_hash(initial_model(TrainConfig(seed=9), "float32"))
-    assert python(SAME_START, backend).stdout.strip() == expected
+    assert python(SAME_START, backend=backend).stdout.strip() == expected
