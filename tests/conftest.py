@@ -19,6 +19,9 @@ BACKENDS = ("tensorflow", "jax", "torch")  # that train
 
 SHORT = ("--data", "sample", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
 
+# The fixtures, one of which is in every test that runs `mnistcnn` or a program as a process.
+STARTS_PROCESSES = {"environment", "trained"}
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 StartTraining = Callable[..., TrainingProcess]
 
@@ -30,8 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, and say why, what this run was not asked for or has no data for."""
+    """Skip, and say why, what this run was not asked for or has no data for; give time to what needs more."""
     for item in items:
+        if item.get_closest_marker("timeout") is None:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.timeout(600))
+            elif STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
+                item.add_marker(pytest.mark.timeout(300))
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
         if "mnist" in item.keywords and not os.environ.get("MNISTCNN_DATA"):
