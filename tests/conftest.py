@@ -1,5 +1,6 @@
 """What every test shares: options, real MNIST where it is named, the command line as a real process."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from helpers import PROGRAMS, TrainingProcess
+from typer.testing import CliRunner
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -98,6 +100,25 @@ def mnistcnn(tmp_path: Path, environment: dict[str, str]) -> Run:
         settings: dict[str, object] = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
         command = [sys.executable, "-m", "mnistcnn", *arguments]
         return subprocess.run(command, **(settings | {"timeout": 300} | options), check=False)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `mnistcnn` in this process, which has imported Keras already: for tests that are not about the process."""
+    monkeypatch.chdir(tmp_path)
+    absent = dict.fromkeys(os.environ.keys() - environment.keys() - {"KERAS_BACKEND"})
+    runner = CliRunner(env={**absent, **environment})
+
+    def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        from mnistcnn.app.cli import app
+
+        done = runner.invoke(app, arguments, env=env, prog_name="mnistcnn")
+        gc.unfreeze()  # a command freezes what is loaded, as its process ends with it
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
 

@@ -39,14 +39,14 @@ def test_the_pictures_are_there_and_small() -> None:
         assert (README.parent / picture).stat().st_size < 100_000
 
 
-def test_documented_fields_are_those_that_are_written(mnistcnn: Run, tmp_path: Path) -> None:
+def test_documented_fields_are_those_that_are_written(command: Run, tmp_path: Path) -> None:
     """Every field of the log and of `evaluate --json` is in the README."""
     import json
 
     arguments = ("--data", "sample", "--steps", "4", "--log-every", "2", "--checkpoint-every", "0", "--batch-size", "4")
-    assert mnistcnn("train", *arguments, "--validate-every", "2", "--log-file", "run.jsonl", "-q").returncode == 0
+    assert command("train", *arguments, "--validate-every", "2", "--log-file", "run.jsonl", "-q").returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
-    evaluation = json.loads(mnistcnn("evaluate", "--data", "sample", "--json").stdout)
+    evaluation = json.loads(command("evaluate", "--data", "sample", "--json").stdout)
     fields = {field for line in lines for field in line} | set(evaluation)
     for part in ("classes", "calibration", "worst_mistakes"):
         fields |= set(evaluation[part][0])

@@ -236,12 +236,12 @@ def test_without_a_checkpoint_nothing_is_resumed_over_a_model(tmp_path: Path) ->
         pass
 
 
-def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: Path) -> None:
+def test_resuming_replaces_only_what_its_run_may_write(command: Run, tmp_path: Path) -> None:
     """No other run's log or TensorBoard folder and no picture, but by --force; its own, named in any way, at once."""
     own = ("--log-file", "log.jsonl", "--plot", "course.svg", "--tensorboard", "board")
     other = ("-m", "b.keras", "--seed", "1", "--log-file", "b.jsonl", "--tensorboard", "b")
     for options in (own, other):
-        assert mnistcnn("train", *SHORT, "-q", *options).returncode == 0
+        assert command("train", *SHORT, "-q", *options).returncode == 0
     (tmp_path / "holiday.png").write_bytes(b"precious")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     resume = ("train", *SHORT, "-q", "--resume", "--steps")
@@ -250,7 +250,7 @@ def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: 
         ("--plot", "holiday.png", "holiday.png already exists: replace it with --force, or choose another name with"),
         ("--tensorboard", "b", "b holds another run's event files: replace them with --force, or choose another"),
     ):
-        done = mnistcnn(*resume, "30", option, name)
+        done = command(*resume, "30", option, name)
         assert (done.returncode, done.stdout) == (1, "")
         assert one_error_line(done.stderr).startswith(f"error: {message}")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -259,7 +259,7 @@ def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: 
         ("30", "./log.jsonl", own[2:], [10, 20, 30]),
         ("40", "b.jsonl", ["--force"], [40]),
     ):
-        assert mnistcnn(*resume, steps, "--log-file", log, *more).returncode == 0
+        assert command(*resume, steps, "--log-file", log, *more).returncode == 0
         lines = (tmp_path / log).read_text().splitlines()
         assert [json.loads(line)["step"] for line in lines] == logged
 

@@ -161,7 +161,7 @@ def test_wrong_usage_is_one_line_below_the_usage(
     ],
 )
 def test_completion_offers_the_values_of_every_choice(
-    tmp_path: Path, mnistcnn: Run, environment: dict[str, str], words: list[str], offered: list[str]
+    tmp_path: Path, command: Run, environment: dict[str, str], words: list[str], offered: list[str]
 ) -> None:
     """Bash gets the values that an option takes, as its completion script asks for them."""
     (tmp_path / "images").mkdir()
@@ -171,6 +171,6 @@ def test_completion_offers_the_values_of_every_choice(
         "COMP_WORDS": "\n".join(["mnistcnn", *words]),
         "COMP_CWORD": str(len(words)),
     }
-    done = mnistcnn(env=environment | request)
+    done = command(env=environment | request)
     assert (done.returncode, done.stderr) == (0, "")
     assert [name for name in done.stdout.split() if name != "keras-home"] == offered

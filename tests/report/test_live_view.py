@@ -77,12 +77,12 @@ def test_the_confusion_matrix_is_shaded(
 
 
 def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
-    mnistcnn: Run,
+    command: Run,
     trained: Path,
 ) -> None:
     """No control characters; the matrix, the measures and the worst mistakes are those of --json."""
-    command = ("evaluate", "--data", "sample", "-m", str(trained))
-    text, found = mnistcnn(*command).stdout, json.loads(mnistcnn(*command, "--json").stdout)
+    arguments = ("evaluate", "--data", "sample", "-m", str(trained))
+    text, found = command(*arguments).stdout, json.loads(command(*arguments, "--json").stdout)
     assert all(char.isprintable() or char == "\n" for char in text)
     rows = [re.findall(r"[\d.]+|·", line) for line in text.splitlines()[6:16]]
     assert [[0 if cell == "·" else int(cell) for cell in row[1:11]] for row in rows] == found["confusion"]
@@ -96,14 +96,14 @@ def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
 
 
 def test_models_are_put_side_by_side(
-    mnistcnn: Run,
+    command: Run,
     trained: Path,
     tmp_path: Path,
 ) -> None:
     """A line each, and drawings of the images on which they differ; --json has every one of them."""
-    assert mnistcnn("train", *SHORT, "-q", "-m", "other.keras").returncode == 0
-    command = ("evaluate", "--data", "sample", "-m", str(trained), "-m", "other.keras")
-    done, found = mnistcnn(*command), json.loads(mnistcnn(*command, "--json").stdout)
+    assert command("train", *SHORT, "-q", "-m", "other.keras").returncode == 0
+    arguments = ("evaluate", "--data", "sample", "-m", str(trained), "-m", "other.keras")
+    done, found = command(*arguments), json.loads(command(*arguments, "--json").stdout)
     lines = done.stdout.splitlines()
     assert [line[:2] for line in lines[3:5]] == ["A ", "B "]
     assert [model["model"] for model in found["models"]] == [str(trained), "other.keras"]
@@ -111,7 +111,7 @@ def test_models_are_put_side_by_side(
     apart = [f"{one['label']}→{one['digits'][0]} {one['digits'][1]}" for one in found["differences"][:10]]
     assert re.findall(r"\d→\d \d", done.stdout) == apart
     assert max(map(len, lines)) <= COLUMNS
-    alone = json.loads(mnistcnn("evaluate", "--data", "sample", "-m", "other.keras", "--json").stdout)
+    alone = json.loads(command("evaluate", "--data", "sample", "-m", "other.keras", "--json").stdout)
     assert found["models"][1] == {"model": "other.keras", **alone}
 
 
