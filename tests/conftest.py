@@ -23,6 +23,8 @@ SHORT = ("--data", "sample", "--steps", "20", "--log-every", "10", "--batch-size
 
 # The fixtures, one of which is in every test that runs `mnistcnn` or a program as a process.
 STARTS_PROCESSES = {"environment", "trained"}
+# The folders whose tests import Keras, which takes a minute on a busy machine.
+IMPORT_KERAS = {"app", "fuzz", "inference", "model", "report", "training"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 StartTraining = Callable[..., TrainingProcess]
@@ -40,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("timeout") is None:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.timeout(600))
-            elif STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
+            elif item.path.parent.name in IMPORT_KERAS or STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
                 item.add_marker(pytest.mark.timeout(300))
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))

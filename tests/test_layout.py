@@ -100,6 +100,7 @@ def test_the_init_file_of_a_folder_is_one_sentence(folder: str) -> None:
     assert re.fullmatch(r"[A-Z][^.\n]*\.", ast.get_docstring(module) or "")
 
 
+@pytest.mark.timeout(300)
 def test_imports_point_down() -> None:
     """Every import keeps the contracts of pyproject.toml."""
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
