@@ -1,5 +1,6 @@
 """What every test shares: options, real MNIST where it is named, the command line as a real process."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import TrainingProcess
+from helpers import PROGRAMS, TrainingProcess
+from typer.testing import CliRunner
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,6 +20,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 BACKENDS = ("tensorflow", "jax", "torch")  # that train
 
 SHORT = ("--data", "sample", "--steps", "20", "--log-every", "10", "--batch-size", "20", "--learning-rate", "0.05")
+
+# The fixtures, one of which is in every test that runs `mnistcnn` or a program as a process.
+STARTS_PROCESSES = {"environment", "trained"}
+# The folders whose tests import Keras, which takes a minute on a busy machine.
+IMPORT_KERAS = {"app", "fuzz", "inference", "model", "report", "training"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 StartTraining = Callable[..., TrainingProcess]
@@ -30,8 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, and say why, what this run was not asked for or has no data for."""
+    """Skip, and say why, what this run was not asked for or has no data for; give time to what needs more."""
     for item in items:
+        if item.get_closest_marker("timeout") is None:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.timeout(600))
+            elif item.path.parent.name in IMPORT_KERAS or STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
+                item.add_marker(pytest.mark.timeout(300))
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
         if "mnist" in item.keywords and not os.environ.get("MNISTCNN_DATA"):
@@ -77,6 +89,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def terminal(environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a person whose terminal knows colours."""
+    return environment | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+@pytest.fixture
 def mnistcnn(tmp_path: Path, environment: dict[str, str]) -> Run:
     """Run `mnistcnn` as a process in an empty folder; standard output and error apart."""
 
@@ -84,6 +102,25 @@ def mnistcnn(tmp_path: Path, environment: dict[str, str]) -> Run:
         settings: dict[str, object] = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
         command = [sys.executable, "-m", "mnistcnn", *arguments]
         return subprocess.run(command, **(settings | {"timeout": 300} | options), check=False)  # type: ignore[call-overload,no-any-return]
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `mnistcnn` in this process, which has imported Keras already: for tests that are not about the process."""
+    monkeypatch.chdir(tmp_path)
+    absent = dict.fromkeys(os.environ.keys() - environment.keys() - {"KERAS_BACKEND"})
+    runner = CliRunner(env={**absent, **environment})
+
+    def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        from mnistcnn.app.cli import app
+
+        done = runner.invoke(app, arguments, env=env, prog_name="mnistcnn")
+        gc.unfreeze()  # a command freezes what is loaded, as its process ends with it
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
 
@@ -103,13 +140,14 @@ def start_training(tmp_path: Path, environment: dict[str, str]) -> Iterator[Star
 
 @pytest.fixture
 def python(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run a Python program as a process in an empty folder, on the backend named, and return what it printed."""
+    """Run a Python program, its text or one of tests/programs by name, in an empty folder on the backend named."""
 
     def run(
-        program: str, backend: str = "tensorflow", env: Mapping[str, str] | None = None
+        program: str, *arguments: str, backend: str = "tensorflow", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
+        named = [str(PROGRAMS / program)] if program.endswith(".py") else ["-c", program]
         return subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, *named, *arguments],
             cwd=tmp_path,
             env=environment | {"KERAS_BACKEND": backend} | dict(env or {}),
             capture_output=True,

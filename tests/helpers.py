@@ -1,13 +1,96 @@
-"""A training run as a real process, for tests that watch it and end it."""
+"""What several test modules share: short runs, the hand-drawn 1, processes to watch, and a terminal to run them in.
 
+The module imports no Keras, so that conftest can import it before a backend is chosen.
+"""
+
+import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.events import TrainingEvent, TrainingRecord
+
+if TYPE_CHECKING:
+    import keras
+
+PROGRAMS = Path(__file__).with_name("programs")
+DIGITS = load_dataset("sample")
+COLUMNS = 80  # of the terminal of `in_terminal`
+
+
+class Events(list[TrainingEvent]):
+    """A listener that keeps what it is told."""
+
+    __call__ = list.append
+
+    @property
+    def records(self) -> list[TrainingRecord]:
+        """Return the records among the events."""
+        return [event for event in self if isinstance(event, TrainingRecord)]
+
+
+def short_config(steps: int, **changes: object) -> TrainConfig:
+    """Return a run of small batches that takes a second or two."""
+    settings = {"batch_size": 8, "log_every": 5, "checkpoint_every": 10, "precision": "float32", "seed": 3}
+    return TrainConfig(**{"steps": steps} | settings | changes)  # type: ignore[arg-type]
+
+
+def weights_hash(network: "keras.Model") -> str:
+    """Return one hash of all the weights of a network."""
+    return hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()
+
+
+def drawn_one() -> np.ndarray:
+    """Draw a 1 as MNIST does, a light vertical stroke on black: (28, 28) uint8."""
+    image = np.zeros((28, 28), np.uint8)
+    image[4:24, 12:16] = 255
+    return image
+
+
+def in_terminal(
+    *arguments: str, folder: Path, environment: Mapping[str, str], results: Path | None = None
+) -> tuple[int, str]:
+    """Run `mnistcnn` with a terminal of 80 columns and 24 lines on its standard streams.
+
+    Args:
+        arguments: what follows `mnistcnn`
+        folder: where the command runs
+        environment: its variables, TERM among them
+        results: the file that standard output goes to instead
+
+    Returns:
+        The exit status, and what the terminal was sent, with plain line ends.
+
+    """
+    import pty  # which Windows lacks, as it does termios
+    import termios
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, COLUMNS))
+    command = [sys.executable, "-m", "mnistcnn", *arguments]
+    with (results or Path(os.devnull)).open("wb") as file:
+        stdout = theirs if results is None else file
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=stdout, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # how Linux says that the other end has closed
+        pass
+    os.close(ours)
+    return process.wait(), shown.decode().replace("\r\n", "\n")
+
 
 PATIENCE = 120  # seconds until a condition that never holds fails the test
 SHORT_RUN = ("--data", "sample", "--batch-size", "8", "--log-every", "5", "--checkpoint-every", "10")

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-import numpy as np
 from conftest import Run
+from helpers import drawn_one
 from PIL import Image
 
 README = Path(__file__).parents[1] / "README.md"
@@ -19,9 +19,7 @@ def section(title: str) -> str:
 
 def test_the_library_example_runs(python: Run, tmp_path: Path) -> None:
     """As it stands, beside a picture of a one."""
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 255
-    Image.fromarray(image).save(tmp_path / "one.png")
+    Image.fromarray(drawn_one()).save(tmp_path / "one.png")
     [program] = re.findall(r"```python\n(.*?)```", section("As a library"), re.S)
     done = python(program)
     lines = done.stdout.splitlines()
@@ -41,14 +39,14 @@ def test_the_pictures_are_there_and_small() -> None:
         assert (README.parent / picture).stat().st_size < 100_000
 
 
-def test_documented_fields_are_those_that_are_written(mnistcnn: Run, tmp_path: Path) -> None:
+def test_documented_fields_are_those_that_are_written(command: Run, tmp_path: Path) -> None:
     """Every field of the log and of `evaluate --json` is in the README."""
     import json
 
     arguments = ("--data", "sample", "--steps", "4", "--log-every", "2", "--checkpoint-every", "0", "--batch-size", "4")
-    assert mnistcnn("train", *arguments, "--validate-every", "2", "--log-file", "run.jsonl", "-q").returncode == 0
+    assert command("train", *arguments, "--validate-every", "2", "--log-file", "run.jsonl", "-q").returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
-    evaluation = json.loads(mnistcnn("evaluate", "--data", "sample", "--json").stdout)
+    evaluation = json.loads(command("evaluate", "--data", "sample", "--json").stdout)
     fields = {field for line in lines for field in line} | set(evaluation)
     for part in ("classes", "calibration", "worst_mistakes"):
         fields |= set(evaluation[part][0])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
+from helpers import drawn_one
 from PIL import Image
 
 import mnistcnn
@@ -65,15 +66,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
 
 def test_importing_the_package_imports_nothing_heavy(python: Run) -> None:
     """Not even its own rooms: the first call does."""
-    program = """
-import sys
-import mnistcnn
-assert {"train", "evaluate", "predict", "load_model", "compare"} <= set(dir(mnistcnn))
-print(sorted(name for name in sys.modules if name.startswith("mnistcnn.") or name in ("numpy", "keras", "rich")))
-from mnistcnn import train
-print("keras" in sys.modules)
-"""
-    assert python(program).stdout == "[]\nFalse\n"
+    assert python("modules_of_package.py").stdout == "[]\nFalse\n"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -89,8 +82,7 @@ def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: 
     assert model.metadata.step == 60
     assert mnistcnn.evaluate(model, bundled_sample(), "validation").images == 450
 
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 255
+    image = drawn_one()
     Image.fromarray(image).save(tmp_path / "one.png")
     predictions = mnistcnn.predict(model, tmp_path / "one.png", tmp_path / "nowhere.png")
     assert isinstance(predictions, Predictions)
@@ -150,15 +142,8 @@ def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Pa
 
 def test_data_that_had_to_be_replaced_is_a_warning(python: Run) -> None:
     """Where MNIST is out of reach, the library warns as the command does."""
-    program = """
-import warnings, mnistcnn
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    result = mnistcnn.train(steps=1, batch_size=2, quiet=True)
-print(result.test.data, [str(one.message)[-60:] for one in caught if one.category is UserWarning], caught[0].filename)
-"""
-    expected = "sample ['Going on with the 5,000 MNIST images of the package instead.'] <string>\n"
-    assert python(program).stdout == expected
+    expected = "sample ['Going on with the 5,000 MNIST images of the package instead.'] True\n"
+    assert python("warned_training.py").stdout == expected
 
 
 def test_a_programs_garbage_is_collected_as_before(python: Run) -> None:

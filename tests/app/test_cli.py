@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHORT, Run
+from helpers import drawn_one
 from PIL import Image
 
 from mnistcnn import __version__
@@ -20,9 +21,8 @@ from mnistcnn.config import BACKENDS
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
-    """Draw a 1 as MNIST does: a vertical stroke."""
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 255
+    """Write the hand-drawn 1, or its negative."""
+    image = drawn_one()
     Image.fromarray(image if light_on_dark else 255 - image).save(path)
     return path
 
@@ -32,17 +32,7 @@ def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
 )
 def test_help_needs_no_heavy_module(python: Run, arguments: list[str]) -> None:
     """Help and --version import neither Keras nor NumPy nor Pillow nor any other slow module."""
-    program = f"""
-import sys
-from mnistcnn.app.cli import app
-try:
-    app({arguments!r})
-except SystemExit as end:
-    assert end.code == 0
-heavy = {{"cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}}
-print("HEAVY", sorted(heavy & set(sys.modules)))
-"""
-    output = python(program).stdout
+    output = python("modules_of_command.py", *arguments).stdout
     assert output.endswith("HEAVY []\n")
     assert output.startswith(("Usage: ", "mnistcnn "))
 
@@ -130,18 +120,18 @@ def test_mnist_asked_for_in_words_is_not_replaced(mnistcnn: Run, tmp_path: Path)
     assert not any(tmp_path.glob("mnistcnn*"))
 
 
-def test_evaluate_says_how_well_and_of_what(mnistcnn: Run, trained: Path) -> None:
+def test_evaluate_says_how_well_and_of_what(command: Run, trained: Path) -> None:
     """Loss and accuracy on the whole split, the step and the recipe."""
-    done = mnistcnn("evaluate", "-m", str(trained), "--data", "sample")
+    done = command("evaluate", "-m", str(trained), "--data", "sample")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"sample, 500 images of the test split: loss \d\.\d{4}, accuracy \d\d\.\d\d %", lines[0])
     assert lines[1] == "trained for 300 steps with the tutorial recipe"
 
 
-def test_evaluate_as_json_is_one_object(mnistcnn: Run, trained: Path) -> None:
+def test_evaluate_as_json_is_one_object(command: Run, trained: Path) -> None:
     """The stable fields, and nothing else on stdout."""
-    done = mnistcnn("evaluate", "-m", str(trained), "--data", "sample", "--split", "validation", "--json")
+    done = command("evaluate", "-m", str(trained), "--data", "sample", "--split", "validation", "--json")
     found = json.loads(done.stdout)
     assert list(found)[:7] == ["loss", "accuracy", "step", "recipe", "data", "split", "images"]
     stable = {"step": 300, "recipe": "tutorial", "data": "sample", "split": "validation", "images": 450}
@@ -168,7 +158,7 @@ def test_all_backends_measure_the_same(mnistcnn: Run, trained: Path, any_backend
     assert found["loss"] == pytest.approx(reference["loss"], abs=1e-5)
 
 
-def test_predict_prints_a_line_for_each_picture(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+def test_predict_prints_a_line_for_each_picture(command: Run, trained: Path, tmp_path: Path) -> None:
     """Files, folders in natural order, and globs; the digit, its probability and the runners-up as bars."""
     (tmp_path / "folder").mkdir()
     for name in ("one.png", "folder/10.png", "folder/9.png", "folder/notes.txt"):
@@ -176,7 +166,7 @@ def test_predict_prints_a_line_for_each_picture(mnistcnn: Run, trained: Path, tm
             write_digit(tmp_path / name)
         else:
             (tmp_path / name).write_text("no picture")
-    done = mnistcnn("predict", "one.png", "folder", "fold*/1*.png", "-m", str(trained))
+    done = command("predict", "one.png", "folder", "fold*/1*.png", "-m", str(trained))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["one.png", "folder/9.png", "folder/10.png", "folder/10.png"]
@@ -185,12 +175,12 @@ def test_predict_prints_a_line_for_each_picture(mnistcnn: Run, trained: Path, tm
     )
 
 
-def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+def test_predict_in_machine_formats(command: Run, trained: Path, tmp_path: Path) -> None:
     """The formats jsonl and csv carry the same stable fields, and nothing else stands on stdout."""
     write_digit(tmp_path / "dark.png")
     write_digit(tmp_path / "light.png", light_on_dark=False)
     fields = ["file", "digit", "probability", "probabilities", "sure", "error"]
-    as_json = mnistcnn("predict", "dark.png", "light.png", "nowhere.png", "--format", "jsonl", "-m", str(trained))
+    as_json = command("predict", "dark.png", "light.png", "nowhere.png", "--format", "jsonl", "-m", str(trained))
     records = [json.loads(line) for line in as_json.stdout.splitlines()]
     assert as_json.returncode == 1
     assert [list(record) for record in records] == [fields] * 3
@@ -200,7 +190,7 @@ def test_predict_in_machine_formats(mnistcnn: Run, trained: Path, tmp_path: Path
     assert len(records[0]["probabilities"]) == 10
     assert records[2]["error"] == "nowhere.png: no such file"
 
-    as_csv = mnistcnn("predict", "dark.png", "nowhere.png", "--format", "csv", "-m", str(trained))
+    as_csv = command("predict", "dark.png", "nowhere.png", "--format", "csv", "-m", str(trained))
     rows = list(csv.DictReader(io.StringIO(as_csv.stdout)))
     assert [list(row) for row in rows] == [fields] * 2
     assert [row["digit"] for row in rows] == ["1", ""]
@@ -216,34 +206,34 @@ def test_predict_reads_standard_input(mnistcnn: Run, trained: Path, tmp_path: Pa
     assert done.stdout.split()[:2] == ["-", "1"]
 
 
-def test_predict_shows_what_the_network_saw(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+def test_predict_shows_what_the_network_saw(command: Run, trained: Path, tmp_path: Path) -> None:
     """Beside the picture; without colour each is 14 rows of 28 shades, and strokes are where they were drawn."""
     write_digit(tmp_path / "one.png", light_on_dark=False)
-    rows = mnistcnn("predict", "one.png", "--show", "-m", str(trained)).stdout.splitlines()[1:]
+    rows = command("predict", "one.png", "--show", "-m", str(trained)).stdout.splitlines()[1:]
     paper, stroke = "█" * 28, "█" * 12 + " " * 4 + "█" * 12
     assert rows == [paper] * 2 + [stroke + "   " + " " * 12 + "████"] * 10 + [paper] * 2
 
 
-def test_what_the_network_saw_is_saved(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+def test_what_the_network_saw_is_saved(command: Run, trained: Path, tmp_path: Path) -> None:
     """As PNG files of the pictures' names, numbered where they are alike, cut where long; twice only by force."""
     (tmp_path / "folder").mkdir()
     drawn, long = write_digit(tmp_path / "one.png"), f"{'あ' * 80}.png"
     shutil.copy(drawn, tmp_path / "folder" / "one.png")
     shutil.copy(drawn, tmp_path / long)
-    command = ("predict", "one.png", "folder/one.png", long, "-m", str(trained), "--save-inputs", "seen")
-    assert mnistcnn(*command).returncode == 0
+    arguments = ("predict", "one.png", "folder/one.png", long, "-m", str(trained), "--save-inputs", "seen")
+    assert command(*arguments).returncode == 0
     saved = sorted((tmp_path / "seen").iterdir())
     assert [path.name for path in saved] == ["one-2.png", "one.png", f"{'あ' * 66}.png"]
     for path in saved:
         np.testing.assert_array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(drawn)))
-    again = mnistcnn(*command)
+    again = command(*arguments)
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("error: seen already holds files: replace those of the same name with --force, or")
-    assert mnistcnn(*command, "--force").returncode == 0
+    assert command(*arguments, "--force").returncode == 0
     assert sorted((tmp_path / "seen").iterdir()) == saved
 
 
-def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
+def test_one_bad_picture_does_not_stop_the_others(command: Run, trained: Path, tmp_path: Path) -> None:
     """Good pictures are printed, each bad one is a line on stderr, and the exit status is 1."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "only.folders").mkdir()
@@ -251,7 +241,7 @@ def test_one_bad_picture_does_not_stop_the_others(mnistcnn: Run, trained: Path, 
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
     write_digit(tmp_path / "one.png")
     bad = ["text.png", "empty", "*.gif", "*.folders", "blank.png", "nowhere.png"]
-    done = mnistcnn("predict", *bad, "one.png", "-m", str(trained))
+    done = command("predict", *bad, "one.png", "-m", str(trained))
     assert done.returncode == 1
     assert done.stdout.split()[:2] == ["one.png", "1"]
     assert done.stderr.splitlines() == [
@@ -340,7 +330,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
     ],
 )
 def test_what_the_user_can_fix_is_one_line(
-    mnistcnn: Run, trained: Path, tmp_path: Path, arguments: list[str], status: int, message: str
+    command: Run, trained: Path, tmp_path: Path, arguments: list[str], status: int, message: str
 ) -> None:
     """What was wrong, what was received, how to put it right; nothing half written is left."""
     (tmp_path / "text.keras").write_text("not a model")
@@ -351,7 +341,7 @@ def test_what_the_user_can_fix_is_one_line(
     before = sorted(tmp_path.iterdir())
     if "--data" not in arguments:
         arguments = [*arguments, *(["--data", "sample"] if arguments[0] != "predict" else [])]
-    done = mnistcnn(*arguments)
+    done = command(*arguments)
     assert done.returncode == status
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
@@ -369,14 +359,14 @@ def test_a_model_of_another_network_is_refused(mnistcnn: Run, python: Run) -> No
     assert line.endswith("mnistcnn reads only the tutorial's network, as `mnistcnn train` saves it")
 
 
-def test_a_backend_that_is_not_installed_names_its_extra(mnistcnn: Run) -> None:
+def test_a_backend_that_is_not_installed_names_its_extra(command: Run) -> None:
     """The message is the command that installs it."""
     from importlib.util import find_spec
 
     absent = [backend for backend in BACKENDS if find_spec(backend) is None]
     if not absent:
         pytest.skip("every backend is installed")
-    done = mnistcnn("evaluate", "--data", "sample", "--backend", absent[0])
+    done = command("evaluate", "--data", "sample", "--backend", absent[0])
     assert done.returncode == 1
     assert done.stderr == f"error: the backend {absent[0]} is not installed: pip install 'mnistcnn[{absent[0]}]'\n"
 

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SHORT, Run, StartTraining
-from helpers import UNFINISHED_CHECKPOINT
+from helpers import DIGITS, UNFINISHED_CHECKPOINT, short_config
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.report.training_log import TrainingLog
@@ -29,14 +28,7 @@ from mnistcnn.runtime.outputs import Outputs, checkpoint_files, claimed_outputs
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.training.run import train
 
-DIGITS = load_dataset("sample")
 NOBODY = 65534
-
-
-def short_config(steps: int, **changes: object) -> TrainConfig:
-    """A run of small batches that takes a second or two."""
-    settings = {"batch_size": 8, "log_every": 5, "checkpoint_every": 10, "precision": "float32"}
-    return TrainConfig(**{"steps": steps} | settings | changes)  # type: ignore[arg-type]
 
 
 def names(folder: Path) -> list[str]:
@@ -121,34 +113,9 @@ def test_a_full_disk_is_one_error(
     assert [path.name for path in left] == [f"step-{step:09d}.npz" for step in checkpoints]
 
 
-FULL_LOG = """
-import resource
-from contextlib import closing
-from dataclasses import replace
-from pathlib import Path
-from mnistcnn.config import TrainConfig
-from mnistcnn.errors import MnistcnnError
-from mnistcnn.report.training_log import TrainingLog
-from mnistcnn.results import TrainingHistory
-from mnistcnn.events import TrainingRecord, TrainingStarted
-resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
-history = TrainingHistory(records=(), validations=())
-setting = {"backend": "", "device": "", "precision": "", "layers": ()}
-start = TrainingStarted(config=TrainConfig(), data="", train_images=1, start_step=0, history=history, **setting)
-try:
-    with closing(TrainingLog(Path("log.jsonl"))) as log:
-        log(start)
-        record = TrainingRecord(step=0, loss=1, accuracy=1, steps_per_second=1, labels=[1], probabilities=[[0.1] * 10])
-        for step in range(1, 100):
-            log(replace(record, step=step))
-except MnistcnnError as error:
-    print(error)
-"""
-
-
 def test_a_log_on_a_full_disk_is_one_error(python: Run, tmp_path: Path) -> None:
     """The error names the log; the whole lines before stay readable."""
-    assert python(FULL_LOG).stdout == "log.jsonl cannot be written: File too large\n"
+    assert python("log_on_full_disk.py").stdout == "log.jsonl cannot be written: File too large\n"
     *whole, _ = (tmp_path / "log.jsonl").read_text().split("\n")
     assert [json.loads(line)["step"] for line in whole] == [*range(1, len(whole) + 1)]
     assert len(whole) >= 2
@@ -269,12 +236,12 @@ def test_without_a_checkpoint_nothing_is_resumed_over_a_model(tmp_path: Path) ->
         pass
 
 
-def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: Path) -> None:
+def test_resuming_replaces_only_what_its_run_may_write(command: Run, tmp_path: Path) -> None:
     """No other run's log or TensorBoard folder and no picture, but by --force; its own, named in any way, at once."""
     own = ("--log-file", "log.jsonl", "--plot", "course.svg", "--tensorboard", "board")
     other = ("-m", "b.keras", "--seed", "1", "--log-file", "b.jsonl", "--tensorboard", "b")
     for options in (own, other):
-        assert mnistcnn("train", *SHORT, "-q", *options).returncode == 0
+        assert command("train", *SHORT, "-q", *options).returncode == 0
     (tmp_path / "holiday.png").write_bytes(b"precious")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     resume = ("train", *SHORT, "-q", "--resume", "--steps")
@@ -283,7 +250,7 @@ def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: 
         ("--plot", "holiday.png", "holiday.png already exists: replace it with --force, or choose another name with"),
         ("--tensorboard", "b", "b holds another run's event files: replace them with --force, or choose another"),
     ):
-        done = mnistcnn(*resume, "30", option, name)
+        done = command(*resume, "30", option, name)
         assert (done.returncode, done.stdout) == (1, "")
         assert one_error_line(done.stderr).startswith(f"error: {message}")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -292,7 +259,7 @@ def test_resuming_replaces_only_what_its_run_may_write(mnistcnn: Run, tmp_path: 
         ("30", "./log.jsonl", own[2:], [10, 20, 30]),
         ("40", "b.jsonl", ["--force"], [40]),
     ):
-        assert mnistcnn(*resume, steps, "--log-file", log, *more).returncode == 0
+        assert command(*resume, steps, "--log-file", log, *more).returncode == 0
         lines = (tmp_path / log).read_text().splitlines()
         assert [json.loads(line)["step"] for line in lines] == logged
 

@@ -1,24 +1,19 @@
 """Help, usage errors and shell completion, in a terminal and without one."""
 
-import os
-import pty
 import re
 import shlex
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
 import typer
 from conftest import Run
+from helpers import COLUMNS, in_terminal
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from mnistcnn.app.cli import app
 from mnistcnn.config import BACKENDS, HYPERPARAMETERS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS
 
-COLUMNS = 80
 COLOR = r"\x1b\[[\d;]*m"
 COMMANDS = ("train", "evaluate", "predict", "info")
 PANELS = {
@@ -27,28 +22,6 @@ PANELS = {
     "predict": ["Arguments", "Options", "Pictures", "Output", "Machine"],
     "info": ["Arguments", "Options"],
 }
-
-
-def in_terminal(*arguments: str, environment: dict[str, str], term: str = "xterm-256color") -> tuple[int, str]:
-    """Run `mnistcnn` in a terminal of 80 columns, and return its exit status and what is shown there."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, COLUMNS))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mnistcnn", *arguments],
-        env=environment | {"TERM": term},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while piece := os.read(ours, 65536):
-            shown += piece
-    except OSError:  # how Linux says that the other end has closed
-        pass
-    os.close(ours)
-    return process.wait(), shown.decode().replace("\r\n", "\n")
 
 
 def words_of(text: str) -> list[str]:
@@ -64,9 +37,9 @@ def group() -> TyperGroup:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_in_a_terminal_stands_in_coloured_panels(environment: dict[str, str], command: str) -> None:
+def test_help_in_a_terminal_stands_in_coloured_panels(tmp_path: Path, terminal: dict[str, str], command: str) -> None:
     """Help in a terminal has a panel for each group of options and fits into 80 columns."""
-    status, shown = in_terminal(command, "--help", environment=environment)
+    status, shown = in_terminal(command, "--help", folder=tmp_path, environment=terminal)
     assert status == 0
     assert "\x1b[1;36m" in shown
     lines = re.sub(COLOR, "", shown).splitlines()
@@ -76,11 +49,11 @@ def test_help_in_a_terminal_stands_in_coloured_panels(environment: dict[str, str
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_the_same_with_and_without_a_terminal(
-    mnistcnn: Run, environment: dict[str, str], command: str
+    mnistcnn: Run, tmp_path: Path, terminal: dict[str, str], command: str
 ) -> None:
     """Every sentence of the options, the command and the examples is in both helps: none of them is lost as markup."""
     plain = words_of(mnistcnn(command, "--help").stdout)
-    _, shown = in_terminal(command, "--help", environment=environment | {"COLUMNS": "300"})
+    _, shown = in_terminal(command, "--help", folder=tmp_path, environment=terminal | {"COLUMNS": "300"})
     panels = " ".join(words_of(shown))
     built = group().commands[command]
     texts = [built.help, built.epilog, *(getattr(parameter, "help", "") for parameter in built.params)]
@@ -92,7 +65,7 @@ def test_help_says_the_same_with_and_without_a_terminal(
 
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
 def test_help_is_plain_text_where_panels_cannot_be_drawn(
-    mnistcnn: Run, environment: dict[str, str], arguments: list[str]
+    mnistcnn: Run, tmp_path: Path, environment: dict[str, str], arguments: list[str]
 ) -> None:
     """In a pipe and in a dumb terminal, help is ASCII text without boxes and colours, and fits into 80 columns."""
     piped = mnistcnn(*arguments)
@@ -100,7 +73,7 @@ def test_help_is_plain_text_where_panels_cannot_be_drawn(
     assert piped.stdout.isascii()
     assert "\x1b" not in piped.stdout
     assert max(map(len, piped.stdout.splitlines())) <= COLUMNS
-    assert in_terminal(*arguments, environment=environment, term="dumb") == (0, piped.stdout)
+    assert in_terminal(*arguments, folder=tmp_path, environment=environment) == (0, piped.stdout)
 
 
 def test_the_program_alone_shows_its_help(mnistcnn: Run) -> None:
@@ -151,7 +124,7 @@ def test_every_hyperparameter_of_train_reaches_its_configuration() -> None:
     ],
 )
 def test_wrong_usage_is_one_line_below_the_usage(
-    mnistcnn: Run, environment: dict[str, str], arguments: list[str], error: str
+    mnistcnn: Run, tmp_path: Path, terminal: dict[str, str], arguments: list[str], error: str
 ) -> None:
     """Typer's own errors are plain lines with exit status 2, in a terminal as well as without one."""
     done = mnistcnn(*arguments)
@@ -161,7 +134,7 @@ def test_wrong_usage_is_one_line_below_the_usage(
     assert re.fullmatch(r"Try 'mnistcnn.* --help' for help\.", hint)
     assert empty == ""
     assert line.startswith(error)
-    assert in_terminal(*arguments, environment=environment) == (2, done.stderr)
+    assert in_terminal(*arguments, folder=tmp_path, environment=terminal) == (2, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +161,7 @@ def test_wrong_usage_is_one_line_below_the_usage(
     ],
 )
 def test_completion_offers_the_values_of_every_choice(
-    tmp_path: Path, mnistcnn: Run, environment: dict[str, str], words: list[str], offered: list[str]
+    tmp_path: Path, command: Run, environment: dict[str, str], words: list[str], offered: list[str]
 ) -> None:
     """Bash gets the values that an option takes, as its completion script asks for them."""
     (tmp_path / "images").mkdir()
@@ -198,6 +171,6 @@ def test_completion_offers_the_values_of_every_choice(
         "COMP_WORDS": "\n".join(["mnistcnn", *words]),
         "COMP_CWORD": str(len(words)),
     }
-    done = mnistcnn(env=environment | request)
+    done = command(env=environment | request)
     assert (done.returncode, done.stderr) == (0, "")
     assert [name for name in done.stdout.split() if name != "keras-home"] == offered

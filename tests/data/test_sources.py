@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import drawn_one
 from PIL import Image
 
 from mnistcnn.data.dataset import Dataset, Split
@@ -37,8 +38,7 @@ def write_class_folder(folder: Path, per_class: int) -> Path:
     for digit in range(10):
         (folder / str(digit)).mkdir(parents=True)
         for number in range(per_class):
-            image = np.zeros((28, 28), np.uint8)
-            image[4:24, 12:17] = 255
+            image = drawn_one()
             image[14, 14] = 10 * digit + number + 1
             Image.fromarray(image).save(folder / str(digit) / f"{number}.png")
     return folder

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from helpers import PROGRAMS
 from keras import layers
 
 from mnistcnn.errors import MnistcnnError
@@ -85,22 +86,13 @@ def test_loaded_model_can_be_trained(saved: Path) -> None:
     assert not np.array_equal(model.get_weights()[-1], load_model(saved).model.get_weights()[-1])
 
 
-PREDICT = """
-import sys
-import keras
-import numpy as np
-images = np.load(sys.argv[2])
-np.save(sys.argv[3], keras.saving.load_model(sys.argv[1]).predict(images, verbose=0))
-assert not any(name.partition(".")[0] == "mnistcnn" for name in sys.modules)
-"""
-
-
 def test_keras_alone_loads_the_file(backend: str, trained: TrainedModel, saved: Path, tmp_path: Path) -> None:
     """A program that has only Keras reads the file on every backend, with the same probabilities to 1e-5."""
     images = np.random.default_rng(0).random((16, 28, 28, 1), np.float32)
     np.save(tmp_path / "images.npy", images)
+    program = PROGRAMS / "predict_with_keras_alone.py"
     process = subprocess.run(
-        [sys.executable, "-c", PREDICT, saved, tmp_path / "images.npy", tmp_path / "probabilities.npy"],
+        [sys.executable, program, saved, tmp_path / "images.npy", tmp_path / "probabilities.npy"],
         env=os.environ | {"KERAS_BACKEND": backend},
         cwd=tmp_path,
         capture_output=True,
@@ -148,30 +140,13 @@ def test_existing_file_is_replaced_and_nothing_is_left_behind(trained: TrainedMo
     assert list(tmp_path.iterdir()) == [path]
 
 
-FILL_DISK = """
-import resource
-import sys
-from pathlib import Path
-from mnistcnn.errors import MnistcnnError
-from mnistcnn.model.metadata import ModelMetadata
-from mnistcnn.model.network import build_model
-from mnistcnn.model.model_file import TrainedModel, save_model
-trained = TrainedModel(model=build_model(), metadata=ModelMetadata())
-resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-try:
-    save_model(trained, Path(sys.argv[1]))
-except MnistcnnError as error:
-    sys.exit(f"refused: {error}")
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 def test_failure_in_the_middle_leaves_the_old_file_whole(tmp_path: Path) -> None:
     """Where no more than 1 MiB can be written, saving ends in one line, the old model is whole and alone."""
     path = tmp_path / "model.keras"
     path.write_bytes(b"the old model")
     process = subprocess.run(
-        [sys.executable, "-c", FILL_DISK, path],
+        [sys.executable, PROGRAMS / "save_on_full_disk.py", path],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

@@ -149,26 +149,6 @@ def test_hostile_files_are_refused_as_for_keras(
     assert messages[0].isprintable()
 
 
-WITHOUT_KERAS = """
-import json, sys
-from pathlib import Path
-from mnistcnn.runtime.backend import start_backend
-backend = start_backend(default="numpy")
-from mnistcnn.data.sources import load_dataset
-from mnistcnn.inference.evaluation import evaluate
-from mnistcnn.inference.prediction import predict
-from mnistcnn.model.model_file import load_model, model_info
-from mnistcnn.pictures.finding import find_pictures
-trained = load_model(Path(sys.argv[1]), backend)
-evaluate(trained, load_dataset("sample"))
-list(predict(trained, find_pictures(["none.png"], None)))
-model_info(Path(sys.argv[1]))
-heavy = {"jax", "keras", "tensorflow", "torch"}
-print(json.dumps([backend, sorted(heavy & set(sys.modules))]))
-"""
-
-
 def test_nothing_imports_keras(python: Run, saved: Path) -> None:
     """Loading, evaluating, predicting and describing a model in NumPy imports no backend of Keras."""
-    program = WITHOUT_KERAS.replace("sys.argv[1]", repr(str(saved)))
-    assert json.loads(python(program, env={"KERAS_BACKEND": ""}).stdout) == ["numpy", []]
+    assert json.loads(python("work_without_keras.py", str(saved), env={"KERAS_BACKEND": ""}).stdout) == ["numpy", []]

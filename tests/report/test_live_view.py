@@ -1,67 +1,36 @@
 """What a person sees in a real terminal, 80 columns wide: a pty, and the bytes that arrive there."""
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SHORT, Run
+from helpers import COLUMNS, drawn_one, in_terminal
 from PIL import Image
 
-COLUMNS = 80
 COLOR = re.compile(r"\x1b\[[\d;]*\b(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[\d;]*)?m")
 
 
-@pytest.fixture
-def environment(environment: dict[str, str]) -> dict[str, str]:
-    """That of a person whose terminal knows colours."""
-    return environment | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-
-
-def in_terminal(arguments: list[str], folder: Path, environment: dict[str, str], results: Path | None = None) -> str:
-    """Run `mnistcnn` with a terminal of 80 columns and 24 lines on all three streams; return what it shows.
-
-    With a path for `results`, standard output goes there.
-    """
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-    command = [sys.executable, "-m", "mnistcnn", *arguments]
-    with (results or Path(os.devnull)).open("wb") as file:
-        stdout = theirs if results is None else file
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=stdout, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    try:
-        while piece := os.read(ours, 65536):
-            shown += piece
-    except OSError:  # how Linux says that the other end has closed
-        pass
-    os.close(ours)
-    assert process.wait() == 0, shown.decode()
-    return shown.decode()
+def shown_by(*arguments: str, folder: Path, environment: dict[str, str], results: Path | None = None) -> str:
+    """Return what a command that ends well shows in a terminal."""
+    status, shown = in_terminal(*arguments, folder=folder, environment=environment, results=results)
+    assert status == 0, shown
+    return shown
 
 
 def lines_of(shown: str) -> list[str]:
     """The lines as they arrived, without what drives the terminal."""
-    return [
-        re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line).split("\r")[-1] for line in shown.replace("\r\n", "\n").split("\n")
-    ]
+    return [re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line).split("\r")[-1] for line in shown.split("\n")]
 
 
 TRAIN = ["train", *SHORT, "--steps", "40", "--validate-every", "20"]
 
 
-def test_training_in_a_terminal_stays_calm(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_training_in_a_terminal_stays_calm(tmp_path: Path, terminal: dict[str, str]) -> None:
     """One picture is redrawn in place, at most some times a second, and makes room for the summary at the end."""
-    shown = in_terminal(TRAIN, tmp_path, environment)
+    shown = shown_by(*TRAIN, folder=tmp_path, environment=terminal)
     assert "\x1b[?25l" in shown  # the cursor is hidden
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")  # and comes back
     lines = lines_of(shown)
@@ -79,24 +48,24 @@ def test_training_in_a_terminal_stays_calm(tmp_path: Path, environment: dict[str
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_colours_are_left_out_where_they_are_not_wanted(
-    tmp_path: Path, environment: dict[str, str], variables: dict[str, str]
+    tmp_path: Path, terminal: dict[str, str], variables: dict[str, str]
 ) -> None:
     """NO_COLOR keeps the live picture and drops its colours; a dumb terminal gets plain lines."""
-    shown = in_terminal(TRAIN, tmp_path, environment | variables)
+    shown = shown_by(*TRAIN, folder=tmp_path, environment=terminal | variables)
     assert not COLOR.search(shown)
     assert ("\x1b" in shown) == ("NO_COLOR" in variables)
 
 
 def test_the_confusion_matrix_is_shaded(
     tmp_path: Path,
-    environment: dict[str, str],
+    terminal: dict[str, str],
     trained: Path,
 ) -> None:
     """By colours in a terminal; by characters under NO_COLOR; the counts are the same."""
     command = ["evaluate", "--data", "sample", "-m", str(trained)]
     colored, plain = (
-        in_terminal(command, tmp_path, environment),
-        in_terminal(command, tmp_path, environment | {"NO_COLOR": "1"}),
+        shown_by(*command, folder=tmp_path, environment=terminal),
+        shown_by(*command, folder=tmp_path, environment=terminal | {"NO_COLOR": "1"}),
     )
     assert COLOR.search(colored)
     assert not COLOR.search(plain)
@@ -108,12 +77,12 @@ def test_the_confusion_matrix_is_shaded(
 
 
 def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
-    mnistcnn: Run,
+    command: Run,
     trained: Path,
 ) -> None:
     """No control characters; the matrix, the measures and the worst mistakes are those of --json."""
-    command = ("evaluate", "--data", "sample", "-m", str(trained))
-    text, found = mnistcnn(*command).stdout, json.loads(mnistcnn(*command, "--json").stdout)
+    arguments = ("evaluate", "--data", "sample", "-m", str(trained))
+    text, found = command(*arguments).stdout, json.loads(command(*arguments, "--json").stdout)
     assert all(char.isprintable() or char == "\n" for char in text)
     rows = [re.findall(r"[\d.]+|·", line) for line in text.splitlines()[6:16]]
     assert [[0 if cell == "·" else int(cell) for cell in row[1:11]] for row in rows] == found["confusion"]
@@ -127,14 +96,14 @@ def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
 
 
 def test_models_are_put_side_by_side(
-    mnistcnn: Run,
+    command: Run,
     trained: Path,
     tmp_path: Path,
 ) -> None:
     """A line each, and drawings of the images on which they differ; --json has every one of them."""
-    assert mnistcnn("train", *SHORT, "-q", "-m", "other.keras").returncode == 0
-    command = ("evaluate", "--data", "sample", "-m", str(trained), "-m", "other.keras")
-    done, found = mnistcnn(*command), json.loads(mnistcnn(*command, "--json").stdout)
+    assert command("train", *SHORT, "-q", "-m", "other.keras").returncode == 0
+    arguments = ("evaluate", "--data", "sample", "-m", str(trained), "-m", "other.keras")
+    done, found = command(*arguments), json.loads(command(*arguments, "--json").stdout)
     lines = done.stdout.splitlines()
     assert [line[:2] for line in lines[3:5]] == ["A ", "B "]
     assert [model["model"] for model in found["models"]] == [str(trained), "other.keras"]
@@ -142,24 +111,22 @@ def test_models_are_put_side_by_side(
     apart = [f"{one['label']}→{one['digits'][0]} {one['digits'][1]}" for one in found["differences"][:10]]
     assert re.findall(r"\d→\d \d", done.stdout) == apart
     assert max(map(len, lines)) <= COLUMNS
-    alone = json.loads(mnistcnn("evaluate", "--data", "sample", "-m", "other.keras", "--json").stdout)
+    alone = json.loads(command("evaluate", "--data", "sample", "-m", "other.keras", "--json").stdout)
     assert found["models"][1] == {"model": "other.keras", **alone}
 
 
 def test_many_pictures_have_a_progress_bar_beside_results_that_go_elsewhere(
-    tmp_path: Path, environment: dict[str, str], trained: Path
+    tmp_path: Path, terminal: dict[str, str], trained: Path
 ) -> None:
     """The bar comes and goes on stderr; the results, in natural order, hold nothing of it. In the terminal: no bar."""
     folder, results = tmp_path / "pictures", tmp_path / "results.jsonl"
     folder.mkdir()
-    picture = np.zeros((28, 28), np.uint8)
-    picture[4:24, 13:15] = 255
     for number in range(120):
-        Image.fromarray(picture).save(folder / f"{number}.png")
+        Image.fromarray(drawn_one()).save(folder / f"{number}.png")
     command = ["predict", str(folder), "-m", str(trained), "--format", "jsonl"]
-    shown = in_terminal(command, tmp_path, environment, results)
+    shown = shown_by(*command, folder=tmp_path, environment=terminal, results=results)
     assert "120/120" in shown
     assert lines_of(shown)[-1] == ""
     names = [Path(json.loads(line)["file"]).name for line in results.read_text(encoding="utf-8").splitlines()]
     assert names == [f"{number}.png" for number in range(120)]
-    assert "120/120" not in in_terminal(command, tmp_path, environment)
+    assert "120/120" not in shown_by(*command, folder=tmp_path, environment=terminal)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SHORT, Run
+from helpers import DIGITS, short_config
 from PIL import Image
-from test_run import DIGITS, short_config
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.report.plots import save_evaluation_sheet, save_training_sheet
@@ -93,20 +93,20 @@ def test_a_sheet_that_cannot_be_written_leaves_what_was_there(result: TrainingRe
         save_training_sheet(result, tmp_path / "nowhere" / "sheet.png")
 
 
-def test_commands_draw(mnistcnn: Run, tmp_path: Path) -> None:
+def test_commands_draw(command: Run, tmp_path: Path) -> None:
     """`--plot` on train and evaluate; a plot that exists is not replaced without --force."""
-    assert mnistcnn("train", *SHORT, "-q", "--plot", "run.svg").returncode == 0
+    assert command("train", *SHORT, "-q", "--plot", "run.svg").returncode == 0
     assert ">tutorial recipe, 20 steps<" in (tmp_path / "run.svg").read_text()
     evaluate = ("evaluate", "--data", "sample", "--plot", "sheet.pdf")
-    assert mnistcnn(*evaluate).returncode == 0
+    assert command(*evaluate).returncode == 0
     before = (tmp_path / "sheet.pdf").read_bytes()
     (tmp_path / "sheet.pdf").write_bytes(b"mine")
-    done = mnistcnn(*evaluate)
+    done = command(*evaluate)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: sheet.pdf already exists: replace it with --force, or choose another name with --plot\n"
     )
-    assert mnistcnn(*evaluate, "--force").returncode == 0
+    assert command(*evaluate, "--force").returncode == 0
     assert (tmp_path / "sheet.pdf").read_bytes() == before
 
 
@@ -123,14 +123,14 @@ def test_commands_draw(mnistcnn: Run, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_written_is_refused_before_any_work(
-    mnistcnn: Run, tmp_path: Path, arguments: list[str], status: int, message: str
+    command: Run, tmp_path: Path, arguments: list[str], status: int, message: str
 ) -> None:
     """In one line, before data is read or anything is trained."""
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").write_text("mine")
     (tmp_path / "boards" / "train").mkdir(parents=True)
     (tmp_path / "boards" / "train" / "events.out.tfevents.1.x").write_text("mine")
-    done = mnistcnn(*arguments, "--data", "nowhere")
+    done = command(*arguments, "--data", "nowhere")
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith(f"error: {message}")
     assert len(done.stderr.splitlines()) == 1
@@ -143,30 +143,13 @@ def test_what_cannot_be_written_is_refused_before_any_work(
 )
 def test_an_extra_that_is_missing_is_named(python: Run, option: list[str], module: str, extra: str) -> None:
     """In one line that installs it, before any work."""
-    program = f"""
-import importlib.util, subprocess, sys
-find_spec = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == {module!r} else find_spec(name, *rest)
-from mnistcnn.app.cli import app
-try:
-    app(["train", "--data", "nowhere", *{option!r}])
-except SystemExit as end:
-    print(end.code)
-"""
-    done = python(program)
+    done = python("command_without_modules.py", module, "train", "--data", "nowhere", *option)
     assert done.stdout == "1\n"
     assert done.stderr == f"error: {module} is not installed: pip install 'mnistcnn[{extra}]'\n"
 
 
 def test_a_command_without_a_plot_imports_no_matplotlib(python: Run) -> None:
     """Nor TensorBoard: they slow no command that does not use them."""
-    program = """
-import sys
-sys.modules["matplotlib"] = sys.modules["tensorboard"] = None  # an import of either fails
-from mnistcnn.app.cli import app
-try:
-    app(["train", "--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q"])
-except SystemExit as end:
-    print(end.code)
-"""
-    assert python(program).stdout.endswith("\n0\n")
+    options = ("--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q")
+    done = python("command_without_modules.py", "matplotlib,tensorboard", "train", *options)
+    assert done.stdout.endswith("\n0\n")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import DIGITS, Events, short_config
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.graph_pb2 import GraphDef
-from test_run import DIGITS, Events, short_config
 
 from mnistcnn.report.tensorboard_log import TensorBoardLog
 from mnistcnn.results import TrainingResult, TrainingValidation

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BACKENDS, Run
+from helpers import drawn_one
 from PIL import Image
 
 from mnistcnn.errors import MnistcnnError, UsageError
@@ -20,45 +21,20 @@ INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
 PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "backends.py"
 
-SAME_TRAINING = """
-import hashlib, json
-from pathlib import Path
-from mnistcnn.runtime.backend import start_keras
-start_keras(to_train=True)
-from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import load_dataset
-from mnistcnn.runtime.outputs import Outputs
-from mnistcnn.events import TrainingRecord, TrainingStarted
-from mnistcnn.training.run import train
-records, started = [], []
-def listen(event):
-    if isinstance(event, TrainingRecord):
-        records.append((event.labels, event.loss))
-    if isinstance(event, TrainingStarted):
-        started.append(event.notes)
-outputs = Outputs(model=Path("m.keras"), resume=True)
-config = TrainConfig(
-    steps=50, batch_size=50, dropout=0.0, seed=11, learning_rate=0.01, log_every=1, precision="float32",
-    checkpoint_every=0,
-)
-train(config, load_dataset("sample"), outputs=outputs, listeners=[listen], should_stop=lambda: STOP)
-print(json.dumps({"records": records, "notes": started[0]}))
-"""
-
 
 @pytest.mark.slow
 def test_every_backend_trains_alike(python: Run, tmp_path: Path) -> None:
     """From one starting file, without dropout: the same batches in the same order, and losses within 1e-4."""
     checkpoints, start = tmp_path / "m.keras.checkpoint", tmp_path / "start"
     checkpoints.mkdir()
-    python(SAME_TRAINING.replace("STOP", "True"))
+    python("train_without_dropout.py", "start")
     checkpoints.rename(start)
     assert [path.name for path in start.iterdir()] == ["step-000000000.npz"]
     courses = {}
     for backend in INSTALLED:
         shutil.rmtree(checkpoints, ignore_errors=True)
         shutil.copytree(start, checkpoints)
-        found = json.loads(python(SAME_TRAINING.replace("STOP", "False"), backend).stdout.splitlines()[-1])
+        found = json.loads(python("train_without_dropout.py", backend=backend).stdout.splitlines()[-1])
         assert backend == "tensorflow" or "no longer bit for bit" in found["notes"][0]
         courses[backend] = found["records"]
     labels, losses = zip(*courses["tensorflow"], strict=True)
@@ -157,9 +133,7 @@ def test_nothing_but_our_own_lines_reaches_stderr(
     mnistcnn: Run, environment: dict[str, str], tmp_path: Path, trained: Path, any_backend: str
 ) -> None:
     """No library's banner or warning, however loud it is by default: these commands have nothing to say there."""
-    picture = Image.new("L", (28, 28))
-    picture.paste(255, (12, 4, 16, 24))
-    picture.save(tmp_path / "one.png")
+    Image.fromarray(drawn_one()).save(tmp_path / "one.png")
     loud = {name: value for name, value in environment.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     commands = [
         ["evaluate", "-m", str(trained), "--data", "sample"],

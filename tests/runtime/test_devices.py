@@ -59,20 +59,10 @@ def test_one_of_two_devices_does_the_work(mnistcnn: Run, environment: dict[str, 
     assert third.stderr == "error: --device cpu:2: there is no such device; jax sees cpu:0, cpu:1\n"
 
 
-PLACEMENT = """
-from mnistcnn.runtime.backend import start_keras
-start_keras("jax", "cpu:1")
-from mnistcnn.config import TrainConfig
-from mnistcnn.training.fitting import initial_model
-model = initial_model(TrainConfig(), "float32")
-print(sorted({str(variable.value.device) for variable in model.variables + model.optimizer.variables}))
-"""
-
-
 def test_every_variable_lies_on_the_device(python: Run) -> None:
     """Weights, dropout's random state and the optimizer's variables, none elsewhere."""
     pytest.importorskip("jax")
-    assert python(PLACEMENT, "jax", env=TWO_CPUS).stdout.strip() == "['cpu:1']"
+    assert python("variables_of_a_device.py", "jax", "cpu:1", backend="jax", env=TWO_CPUS).stdout.strip() == "['cpu:1']"
 
 
 META = """
@@ -87,24 +77,12 @@ print(current_device("torch"), {variable.value.device.type for variable in build
 def test_the_network_names_no_device_of_its_own(python: Run) -> None:
     """On PyTorch it is built on whatever device Keras was told, even one that holds no numbers."""
     pytest.importorskip("torch")
-    assert python(META, "torch", env={"KERAS_TORCH_DEVICE": "meta"}).stdout.split() == ["meta:0", "{'meta'}"]
-
-
-PIPELINE = """
-from mnistcnn.runtime.backend import start_keras
-start_keras(to_train=True)
-from mnistcnn.training.batches import training_batches
-from mnistcnn.config import TrainConfig
-from mnistcnn.data.sources import load_dataset
-inputs, labels = next(iter(training_batches(load_dataset("sample").split("train"), TrainConfig())))
-import tensorflow as tf
-print({device.device_type for device in tf.config.get_visible_devices()}, inputs.device[-5:])
-"""
+    assert python(META, backend="torch", env={"KERAS_TORCH_DEVICE": "meta"}).stdout.split() == ["meta:0", "{'meta'}"]
 
 
 def test_as_a_pipeline_tensorflow_stays_on_the_cpu(python: Run, backend: str) -> None:
     """Under JAX and PyTorch it sees no other device, so it takes no memory there; batches are made on the CPU."""
-    visible, place = python(PIPELINE, backend).stdout.split()
+    visible, place = python("pipeline_devices.py", backend=backend).stdout.split()
     assert place == "CPU:0"
     assert backend == "tensorflow" or visible == "{'CPU'}"
 
@@ -120,16 +98,7 @@ def test_automatic_precision_says_why() -> None:
 def test_openvino_computes_in_float32(python: Run) -> None:
     """Also on a CPU that multiplies bfloat16, which OpenVINO would take by itself."""
     pytest.importorskip("openvino")
-    program = """
-from mnistcnn.runtime.backend import start_keras
-start_keras("openvino")
-import numpy as np
-from mnistcnn.model.network import build_model
-model = build_model()
-model.predict_on_batch(np.zeros((1, 28, 28, 1), np.float32))
-print(model.ov_compiled_model.get_property("INFERENCE_PRECISION_HINT"))
-"""
-    assert python(program, "openvino").stdout.strip() == "<Type: 'float32'>"
+    assert python("openvino_precision.py", backend="openvino").stdout.strip() == "<Type: 'float32'>"
 
 
 def test_openvino_does_not_train(mnistcnn: Run) -> None:

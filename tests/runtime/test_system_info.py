@@ -44,11 +44,11 @@ def test_a_backend_that_fails_does_not_end_the_command(
     assert "cpu:0" in lines["tensorflow"]
 
 
-def test_a_model_file_is_told_of(mnistcnn: Run, tmp_path: Path) -> None:
+def test_a_model_file_is_told_of(command: Run, tmp_path: Path) -> None:
     """Its layers and parameters, how it was made, how good it is, and the versions it was made with."""
     short = ("--data", "sample", "--steps", "2", "--batch-size", "4", "--log-every", "0", "--checkpoint-every", "0")
-    assert mnistcnn("train", *short, "-q").returncode == 0
-    done = mnistcnn("info", "mnistcnn.keras")
+    assert command("train", *short, "-q").returncode == 0
+    done = command("info", "mnistcnn.keras")
     assert (done.returncode, done.stderr) == (0, "")
     words = [line.split() for line in done.stdout.splitlines()]
     assert ["conv1", "Conv2D", *["28", "×", "28", "×", "32"], "832"] in words
@@ -63,21 +63,21 @@ def test_a_model_file_is_told_of(mnistcnn: Run, tmp_path: Path) -> None:
         for name in whole.namelist():
             if name != "mnistcnn.json":
                 bare.writestr(name, whole.read(name))
-    done = mnistcnn("info", "bare.keras")
+    done = command("info", "bare.keras")
     assert [line.split()[-1] for line in done.stdout.splitlines()[-6:]] == ["unknown"] * 6
 
 
-def test_a_hostile_file_is_refused_in_a_line(mnistcnn: Run, tmp_path: Path) -> None:
+def test_a_hostile_file_is_refused_in_a_line(command: Run, tmp_path: Path) -> None:
     """Nothing of it reaches the terminal but what is printable."""
     (tmp_path / "text.keras").write_text("no model")
-    done = mnistcnn("info", "text.keras")
+    done = command("info", "text.keras")
     assert done.returncode == 1
     assert done.stderr.startswith("error: text.keras is a text file, not a model")
     with zipfile.ZipFile(tmp_path / "hostile.keras", "w") as archive:
         for name in ("metadata.json", "model.weights.h5"):
             archive.writestr(name, b"{}")
         archive.writestr("config.json", json.dumps({"class_name": "\x1b[31mLambda", "config": {}, "module": "os"}))
-    done = mnistcnn("info", "hostile.keras")
+    done = command("info", "hostile.keras")
     assert done.returncode == 1
     assert done.stderr.startswith("error: hostile.keras is no")
     assert "\x1b" not in done.stderr

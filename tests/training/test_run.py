@@ -1,6 +1,5 @@
 """A training run: what it logs, what it computes, and how it goes on after a stop."""
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,43 +9,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import Run
+from helpers import DIGITS, Events, short_config, weights_hash
 
 from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import Listener, TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
 from mnistcnn.model.model_file import load_model
-from mnistcnn.results import TrainingResult
 from mnistcnn.runtime.outputs import Outputs, checkpoint_files
 from mnistcnn.training.batches import training_batches
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
 from mnistcnn.training.fitting import make_optimizer, steps_per_execution
 from mnistcnn.training.kernels import Dense
 from mnistcnn.training.run import train
-
-DIGITS = load_dataset("sample")
-
-
-class Events(list[TrainingEvent]):
-    """A listener that keeps what it is told."""
-
-    __call__ = list.append
-
-    @property
-    def records(self) -> list[TrainingRecord]:
-        """Return the records among the events."""
-        return [event for event in self if isinstance(event, TrainingRecord)]
-
-
-def short_config(steps: int, **changes: object) -> TrainConfig:
-    """Return a run of small batches that takes a second or two."""
-    settings = {"batch_size": 8, "log_every": 5, "checkpoint_every": 10, "precision": "float32", "seed": 3}
-    return TrainConfig(**{"steps": steps} | settings | changes)  # type: ignore[arg-type]
-
-
-def weights_hash(result: TrainingResult) -> str:
-    """Return one hash of all the weights that a run ended with."""
-    return hashlib.sha256(b"".join(weight.tobytes() for weight in result.model.model.get_weights())).hexdigest()
 
 
 def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
@@ -56,50 +30,9 @@ def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
     assert (result.model.metadata.calibration, result.model.metadata.evidence) == (None, None)
 
 
-LOGGED_STEP = """
-import json
-from dataclasses import replace
-from pathlib import Path
-import keras, numpy as np
-from mnistcnn.training.batches import training_batches
-from mnistcnn.training.checkpoint_file import read_latest_checkpoint, restore_variables
-from mnistcnn.config import RECIPES, TrainConfig
-from mnistcnn.data.sources import load_dataset
-from mnistcnn.runtime.outputs import Outputs
-from mnistcnn.events import TrainingRecord
-from mnistcnn.training.fitting import initial_model
-from mnistcnn.training.run import train
-
-digits, records = load_dataset("sample"), []
-def config(steps):
-    return TrainConfig(steps=steps, batch_size=10, precision="float32", learning_rate=0.01, seed=5)
-
-train(config(49), digits, outputs=Outputs(model=Path("m.keras")))
-train(config(50), digits, listeners=[lambda event: records.append(event)])
-[record] = [record for record in records if isinstance(record, TrainingRecord)]
-
-model = initial_model(config(50), "float32")
-restore_variables(model, read_latest_checkpoint(Path("m.keras.checkpoint")).variables)
-[(inputs, labels)] = training_batches(digits.split("train"), config(50), start_step=49).as_numpy_iterator()
-logits = model(inputs, training=True)
-probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-still = keras.ops.convert_to_numpy(keras.ops.softmax(model(inputs, training=False)))
-loss = keras.losses.CategoricalCrossentropy(from_logits=True)(labels, logits)
-print(json.dumps({
-    "step": record.step,
-    "difference": float(np.abs(probabilities - record.probabilities).max()),
-    "difference_without_dropout": float(np.abs(still - record.probabilities).max()),
-    "loss_difference": abs(float(keras.ops.convert_to_numpy(loss)) - record.loss),
-    "labels_equal": bool((labels.argmax(axis=1) == record.labels).all()),
-    "accuracy_equal": record.accuracy == float((probabilities.argmax(axis=1) == labels.argmax(axis=1)).mean()),
-    "backend": keras.backend.backend(),
-}))
-"""
-
-
 def test_the_logged_probabilities_are_those_of_the_training_step(python: Run, backend: str) -> None:
     """Step 50 logs, to 1e-5, the forward pass in training mode with step 49's weights, step 50's batch and dropout."""
-    found = json.loads(python(LOGGED_STEP, backend).stdout)
+    found = json.loads(python("logged_step.py", backend=backend).stdout)
     assert found["backend"] == backend
     assert found["step"] == 50
     assert found["difference"] < 1e-5
@@ -159,7 +92,7 @@ def test_a_run_is_a_function_of_its_seed() -> None:
         train(short_config(20, log_every=0, checkpoint_every=0), DIGITS),
         train(short_config(20, seed=4), DIGITS),
     ]
-    hashes = [weights_hash(result) for result in results]
+    hashes = [weights_hash(result.model.model) for result in results]
     assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
 
 
@@ -180,7 +113,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
     resumed = train(config, DIGITS, outputs=outputs, listeners=[after])
     assert isinstance(after[0], TrainingStarted)
     assert after[0].start_step == 20
-    assert weights_hash(resumed) == weights_hash(expected)
+    assert weights_hash(resumed.model.model) == weights_hash(expected.model.model)
     losses = [(record.step, record.loss, record.probabilities) for record in before.records + after.records]
     assert losses == [(record.step, record.loss, record.probabilities) for record in straight.records]
     saved = load_model(outputs.model).model.get_weights()
@@ -195,7 +128,7 @@ def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Pat
     outputs = Outputs(model=tmp_path / "m.keras", resume=True)
     events = Events()
     train(config, DIGITS, outputs=outputs, listeners=[events], should_stop=lambda: len(events.records) == 2)
-    assert weights_hash(train(config, DIGITS, outputs=outputs)) == weights_hash(expected)
+    assert weights_hash(train(config, DIGITS, outputs=outputs).model.model) == weights_hash(expected.model.model)
 
 
 def test_a_schedule_depends_on_its_length(tmp_path: Path) -> None:
@@ -280,7 +213,7 @@ def test_a_finished_run_is_extended(tmp_path: Path) -> None:
     extended = train(short_config(20), DIGITS, outputs=outputs, listeners=[events])
     assert isinstance(events[0], TrainingStarted)
     assert events[0].history == first.history
-    assert weights_hash(extended) == weights_hash(train(short_config(20), DIGITS))
+    assert weights_hash(extended.model.model) == weights_hash(train(short_config(20), DIGITS).model.model)
     assert load_model(outputs.model).metadata.step == 20
 
 
@@ -290,7 +223,7 @@ def test_resuming_a_finished_run_trains_no_step(tmp_path: Path) -> None:
     first = train(short_config(10), DIGITS, outputs=outputs)
     again = train(short_config(10), DIGITS, outputs=outputs)
     assert (again.loss, again.step) == (None, 10)
-    assert weights_hash(again) == weights_hash(first)
+    assert weights_hash(again.model.model) == weights_hash(first.model.model)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
@@ -404,6 +337,5 @@ def test_one_seed_starts_from_the_same_weights_on_every_backend(python: Run, bac
     """A backend's initial weights are, bit for bit, those of this process's backend."""
     from mnistcnn.training.fitting import initial_model
 
-    model = initial_model(TrainConfig(seed=9), "float32")
-    expected = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
-    assert python(SAME_START, backend).stdout.strip() == expected
+    expected = weights_hash(initial_model(TrainConfig(seed=9), "float32"))
+    assert python(SAME_START, backend=backend).stdout.strip() == expected

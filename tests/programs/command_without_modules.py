@@ -1,0 +1,19 @@
+"""Run a command as if some modules were not installed, and print its exit status: MODULE[,MODULE…] ARGUMENT…."""
+
+import sys
+
+from mnistcnn.app.cli import app
+
+
+def main(absent: str, *arguments: str) -> None:
+    """Make the import of each module fail, and the search for it find nothing."""
+    for name in absent.split(","):
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        app(arguments)
+    except SystemExit as end:
+        print(end.code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
