@@ -1,6 +1,6 @@
 """Run the benchmarks of speed and memory and print one table; `--write` puts it into docs/speed.md.
 
-python tests/benchmarks --data FOLDER --model mnistcnn.keras [training start-up bulk] [--rounds N] [--write docs/speed.md]
+python tests/benchmarks --data FOLDER --model FILE [training start-up bulk] [--rounds N] [--write docs/speed.md]
 
 FOLDER holds MNIST's IDX files. The other benchmarks here (seeds, ablations, pictures, backends, checkpoints, roofline)
 are commands of their own.
