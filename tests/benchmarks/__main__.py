@@ -1,6 +1,6 @@
-"""Run the benchmarks of speed and memory and print one table; `--write` puts it into the README.
+"""Run the benchmarks of speed and memory and print one table; `--write` puts it into docs/speed.md.
 
-python tests/benchmarks --data FOLDER --model mnistcnn.keras [training start-up bulk] [--rounds N] [--write README.md]
+python tests/benchmarks --data FOLDER --model FILE [training start-up bulk] [--rounds N] [--write docs/speed.md]
 
 FOLDER holds MNIST's IDX files. The other benchmarks here (seeds, ablations, pictures, backends, checkpoints, roofline)
 are commands of their own.
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="a folder of MNIST's IDX files")
     parser.add_argument("--model", type=Path, default=Path("mnistcnn.keras"))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", type=Path, metavar="README.md")
+    parser.add_argument("--write", type=Path, metavar="docs/speed.md")
     options = parser.parse_args()
     if unknown := set(options.benchmarks) - set(names):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}: name {', '.join(names)}")

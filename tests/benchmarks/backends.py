@@ -1,4 +1,4 @@
-"""Put the backends side by side: what they answer, or how fast they train. Prints the README's tables.
+"""Put the backends side by side: what they answer, or how fast they train. Prints the tables of docs/machines.md.
 
 python tests/benchmarks/backends.py answers --model mnistcnn.keras --data FOLDER
 python tests/benchmarks/backends.py speed --data FOLDER

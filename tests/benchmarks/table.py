@@ -1,4 +1,4 @@
-"""What every benchmark shares: what it ran on, a row of figures, and a README that holds what a command printed."""
+"""What every benchmark shares: what it ran on, a row of figures, and a page that holds what a command printed."""
 
 import os
 import platform
