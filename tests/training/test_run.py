@@ -46,6 +46,7 @@ def short_config(steps: int, **changes: object) -> TrainConfig:
 
 def weights_hash(result: TrainingResult) -> str:
     """Return one hash of all the weights that a run ended with."""
+    assert result.model is not None
     return hashlib.sha256(b"".join(weight.tobytes() for weight in result.model.model.get_weights())).hexdigest()
 
 
@@ -53,6 +54,7 @@ def test_where_no_validation_image_has_ink_nothing_is_calibrated() -> None:
     """A run ends with a model without calibration if none of its validation images has ink."""
     blank = replace(DIGITS.split("validation"), images=np.zeros((450, 28, 28), np.uint8))
     result = train(short_config(5), replace(DIGITS, readers={**DIGITS.readers, "validation": lambda: blank}))
+    assert result.model is not None
     assert (result.model.metadata.calibration, result.model.metadata.evidence) == (None, None)
 
 
@@ -184,6 +186,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
     losses = [(record.step, record.loss, record.probabilities) for record in before.records + after.records]
     assert losses == [(record.step, record.loss, record.probabilities) for record in straight.records]
     saved = load_model(outputs.model).model.get_weights()
+    assert expected.model is not None
     assert all(np.array_equal(a, b) for a, b in zip(saved, expected.model.model.get_weights(), strict=True))
 
 

@@ -38,6 +38,7 @@ def test_a_validation_is_an_evaluation_of_that_step() -> None:
     assert result.history.validations == tuple(validations(events))
     for event in validations(events):
         ended = train(short_config(event.step, learning_rate=0.1), DIGITS)
+        assert ended.model is not None
         measured = evaluate(ended.model, DIGITS, "validation")
         assert (event.loss, event.accuracy) == pytest.approx((measured.loss, measured.accuracy), rel=1e-6)
 
