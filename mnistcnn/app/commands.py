@@ -69,12 +69,15 @@ class Printing:
             raise UsageError("format", expected, self.form)
 
 
-def train(run: Run, process: Process) -> int:
-    """Train the network, save it, and return the exit status: other than 0 if a signal ended the run."""
+def train(run: Run, process: Process, command_to_resume: str) -> int:
+    """Train the network, save it, and return the exit status: other than 0 if a signal ended the run.
+
+    `command_to_resume` is what a person types to go on with a run that was stopped.
+    """
     with stop_on_signals() as stop:
         result = run_training(run, process, stop)
         if run.team.is_first and run.outputs is not None:
-            training_report.show_training_result(result, run.outputs.model, command_line())
+            training_report.show_training_result(result, run.outputs.model, command_to_resume)
         return stop.exit_status if stop() else 0
 
 
@@ -122,11 +125,3 @@ def info(model: Path | None) -> None:
     info_report.show_system(system_info())
     if model is not None:
         info_report.show_model(model_info(model))
-
-
-def command_line() -> list[str]:
-    """Return the words that started this process, as a person types them."""
-    program = Path(sys.argv[0])
-    if program.name == "__main__.py":
-        return [Path(sys.executable).name, "-m", "mnistcnn", *sys.argv[1:]]
-    return [program.name, *sys.argv[1:]]

@@ -14,15 +14,14 @@ from mnistcnn.results import TrainingResult, loss_and_accuracy_text
 SPARKLINE_COLUMNS = 40
 
 
-def show_training_result(result: TrainingResult, model: Path, command_line: list[str]) -> None:
+def show_training_result(result: TrainingResult, model: Path, command_to_resume: str) -> None:
     """Print a run's result on stdout, or, if it was stopped, how to go on with it on stderr.
 
-    `model` is the model file, and `command_line` the words that started the run.
+    `model` is the model file.
     """
     out = console_on(sys.stdout)
     if result.test is None:
-        resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
-        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(resume)}")
+        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(command_to_resume)}")
         return
     minutes, seconds = divmod(round(result.seconds), 60)
     out.print(f"trained to step {result.step:,} in {minutes} min {seconds:02} s, {result.steps_per_second:.1f} steps/s")
