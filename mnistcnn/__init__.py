@@ -2,7 +2,8 @@
 
     >>> from mnistcnn import evaluate, load_model, predict, train
 
-What these give back shows itself in Jupyter. Importing the package imports nothing heavy; the first call does.
+The results of these functions show themselves in Jupyter. Importing the package imports nothing heavy; the first call
+of a function does.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ __all__ = ["compare", "evaluate", "load_model", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what the library offers when it is first asked for."""
+    """Import a function of the library when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mnistcnn.app import api

@@ -1,4 +1,7 @@
-"""What a run tells its listeners, from its start to its result: frozen data of plain values."""
+"""The events that a training run tells its listeners, from its start to its result: frozen data of plain values.
+
+A listener is any function that takes an event. It knows nothing of the network that trains.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,13 +12,13 @@ from mnistcnn.results import Layer, TrainingHistory, TrainingResult, TrainingVal
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
-    """The digits of one logged batch, as the training step itself saw them: dropout active, before its update."""
+    """The digits of a logged batch as the training step saw them: with dropout, before the weights were updated."""
 
     step: int
     loss: float
     accuracy: float
     steps_per_second: float  # since the record before this one, or since the run began
-    labels: list[int]  # (digits,): the batch's, without images that show none
+    labels: list[int]  # (digits,): the batch's, without the images that show no digit
     probabilities: list[list[float]]  # (digits, 10), softmax
 
 
@@ -27,13 +30,13 @@ class TrainingStarted:
     data: str
     train_images: int
     backend: str
-    device: str  # as `--device` names it
+    device: str  # by name, such as "cpu:0"
     precision: str  # "float32" or "bfloat16", what `auto` became
-    processes: int = 1  # that train together
-    start_step: int  # above 0 where a run is resumed
-    history: TrainingHistory  # the run's course up to there
+    processes: int = 1  # the number that train together
+    start_step: int  # above 0 if the run is resumed
+    history: TrainingHistory  # the run's course up to that step
     layers: tuple[Layer, ...]
-    notes: tuple[str, ...] = ()  # what a person ought to know before the run starts
+    notes: tuple[str, ...] = ()  # sentences that a person should read before the run starts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,14 @@
-"""What the commands know when they are done: frozen data of plain values.
+"""The results of the commands and of the library: frozen data of plain values.
 
-A leaf: rooms that compute make these, rooms that report render them. None of them knows Keras.
+The rooms that compute make them, and the rooms that report render them. Nothing here computes or prints.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnistcnn import notebook_html as html
+if TYPE_CHECKING:
+    from mnistcnn.model.model_file import TrainedModel
 
 
 def loss_and_accuracy_text(loss: float, accuracy: float, decimals: int = 2) -> str:
@@ -18,29 +18,29 @@ def loss_and_accuracy_text(loss: float, accuracy: float, decimals: int = 2) -> s
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A layer of the network."""
+    """A layer of the network: its name, what it computes, and its size."""
 
     name: str
     kind: str  # its Keras class
     inputs: tuple[str, ...]  # the names of the layers before it
-    shape: tuple[int | None, ...]  # of its output; None is the batch
+    shape: tuple[int | None, ...]  # its output's; None is the batch
     parameters: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassMeasures:
-    """How well the images of one digit are told from the others; shares in [0, 1]."""
+    """How well a model tells the images of one digit from the others; shares in [0, 1]."""
 
     digit: int
-    images: int  # that show this digit
-    precision: float  # of the images read as it, the share that are
-    recall: float  # of its images, the share read as it
-    f1: float  # the harmonic mean of the two
+    images: int  # the number that show this digit
+    precision: float  # the share that show it among the images read as it
+    recall: float  # the share read as it among the images that show it
+    f1: float  # the harmonic mean of precision and recall
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationBin:
-    """The images whose answer got a probability in (low, high]."""
+    """The images whose answer has a probability in (low, high]."""
 
     low: float
     high: float
@@ -55,9 +55,9 @@ class Mistake:
 
     position: int  # in its split, from 0
     label: int
-    digit: int  # what it was read as
-    probability: float  # of that digit
-    label_probability: float
+    digit: int  # the digit it was read as
+    probability: float  # the probability of that digit, in [0, 1]
+    label_probability: float  # the probability of the label
     image: Any = field(repr=False, compare=False)  # (28, 28) uint8
 
 
@@ -70,51 +70,39 @@ class Evaluation:
     accuracy_interval: tuple[float, float]  # Wilson's, 95 %
     top2_accuracy: float  # share of images whose label is among the two likeliest
     calibration_error: float  # expected, in 15 bins
-    step: int | None  # the step the model was trained to; None where its file does not say
+    step: int | None  # the step the model was trained to; None if its file does not say
     recipe: str | None
     data: str
     split: str
     images: int
     mistakes: int  # images misread
-    without_digit: int  # images, counted as misread, in which no digit was found; they are in no answer's column
+    without_digit: int  # images in which no digit was found: they count as misread, in no answer's column
     classes: tuple[ClassMeasures, ...]  # by digit
     confusion: tuple[tuple[int, ...], ...]  # (10, 10) images: a row for each label, a column for each answer
-    calibration: tuple[CalibrationBin, ...]  # those that hold images
-    worst_mistakes: tuple[Mistake, ...]  # the surest first, up to 20
+    calibration: tuple[CalibrationBin, ...]  # the bins that hold images
+    worst_mistakes: tuple[Mistake, ...]  # up to 20, the highest probability first
     notice: str | None = None  # what a reader of the measures must know about the data
+
+    @property
+    def figures(self) -> str:
+        """The loss and the accuracy as people read them."""
+        return loss_and_accuracy_text(self.loss, self.accuracy)
 
     def _repr_html_(self) -> str:
         """Show the figures, the confusion matrix and the worst mistakes in Jupyter."""
-        low, high = self.accuracy_interval
-        figures = html.paragraph(
-            f"{self.data}, {self.images:,} images of the {self.split} split: "
-            f"{loss_and_accuracy_text(self.loss, self.accuracy)} (95 % interval {100 * low:.2f} to {100 * high:.2f})",
-            f"top-2 accuracy {100 * self.top2_accuracy:.2f} %, calibration error {100 * self.calibration_error:.2f} %",
-        )
-        rows = [
-            [
-                f"<th>{of.digit}</th>",
-                *(html.cell(count or "·", count / max(of.images, 1)) for count in counts),
-                *(html.cell(f"{100 * share:.1f}") for share in (of.precision, of.recall, of.f1)),
-            ]
-            for of, counts in zip(self.classes, self.confusion, strict=True)
-        ]
-        matrix = html.table(["label", *range(10), "precision", "recall", "F1"], rows)
-        mistakes = [
-            html.image_cell(mistake.image, f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %")
-            for mistake in self.worst_mistakes[:10]
-        ]
-        return figures + matrix + (html.table([f"{self.mistakes:,} misread"], [mistakes]) if mistakes else "")
+        from mnistcnn import notebook_html
+
+        return notebook_html.evaluation(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """An image that several models do not all read alike."""
+    """An image that several models read differently."""
 
     position: int  # in its split, from 0
     label: int
-    digits: tuple[int, ...]  # what each model reads
-    probabilities: tuple[float, ...]  # of those digits
+    digits: tuple[int, ...]  # each model's answer
+    probabilities: tuple[float, ...]  # each answer's, in [0, 1]
     image: Any = field(repr=False, compare=False)  # (28, 28) uint8
 
 
@@ -122,40 +110,33 @@ class Difference:
 class Comparison:
     """How several models read the same split."""
 
-    models: tuple[str, ...]  # their files
-    evaluations: tuple[Evaluation, ...]  # by model
-    differences: tuple[Difference, ...]  # every image they do not all read alike, in order of position
+    models: tuple[str, ...]  # their files, or names
+    evaluations: tuple[Evaluation, ...]  # one for each model
+    differences: tuple[Difference, ...]  # every image that they read differently, in order of position
 
     def _repr_html_(self) -> str:
         """Show the models side by side in Jupyter, and images that they read differently."""
-        rows = [
-            [f"<td>{escape(name)}</td>", html.cell(f"{of.loss:.4f}"), html.cell(f"{100 * of.accuracy:.2f} %")]
-            for name, of in zip(self.models, self.evaluations, strict=True)
-        ]
-        apart = [
-            html.image_cell(difference.image, f"{difference.label}→" + " ".join(map(str, difference.digits)))
-            for difference in self.differences[:10]
-        ]
-        heading = f"{len(self.differences):,} not read alike"
-        return html.table(["model", "loss", "accuracy"], rows) + (html.table([heading], [apart]) if apart else "")
+        from mnistcnn import notebook_html
+
+        return notebook_html.comparison(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the network says of one digit of a picture, or why it can say nothing (`error`)."""
+    """The network's answer for one digit of a picture, or the `error` that left it without one."""
 
     file: str
     probabilities: tuple[float, ...] = ()  # (10,), by digit
-    sure: bool | None = None  # whether the answer is one to rely on; None where there is an error
-    box: tuple[int, int, int, int] | None = None  # where it stands: left, top, right, bottom in pixels of the picture
+    sure: bool | None = None  # whether the answer can be relied on; None if there is an error
+    box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in pixels of the picture
     image: Any = field(default=None, repr=False, compare=False)  # (28, 28) uint8, what the network saw
     thumbnail: Any = field(default=None, repr=False, compare=False)  # (≤28, ≤28) uint8, the picture itself
-    label: int | None = None  # what it is, where the picture lies in a folder of class folders
+    label: int | None = None  # the digit whose class folder holds the picture, if one does
     error: str | None = None
 
     @property
     def digit(self) -> int | None:
-        """The likeliest digit; None where there is an error."""
+        """The likeliest digit; None if there is an error."""
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__, default=None)
 
     @property
@@ -165,54 +146,46 @@ class Prediction:
 
     @property
     def is_right(self) -> bool:
-        """Whether the digit is the label's; a picture in which none was found is read wrong."""
+        """Whether the digit is the label; a picture with an error is not right."""
         return self.label is not None and self.digit == self.label
 
 
 class Predictions(tuple[Prediction, ...]):
-    """What the network says of several pictures, in their order."""
+    """The predictions for several pictures, in their order."""
 
     __slots__ = ()
 
     def _repr_html_(self) -> str:
         """Show what the network saw, and what it says, in Jupyter."""
-        rows = [
-            [f'<td colspan="12">{escape(of.error)}</td>']
-            if of.error is not None
-            else [
-                f"<td>{escape(of.file)}</td>",
-                html.image_cell(of.image, str(of.digit)),
-                *(html.cell(f"{100 * probability:.1f}", probability) for probability in of.probabilities),
-            ]
-            for of in self
-        ]
-        return html.table(["file", "digit", *(f"{digit} in %" for digit in range(10))], rows)
+        from mnistcnn import notebook_html
+
+        return notebook_html.predictions(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendInfo:
-    """What one backend is here. Without a version it is not installed; with an error it does not work."""
+    """A backend on this machine. Without a version it is not installed; with an error it does not work."""
 
     name: str
     version: str | None
-    devices: tuple[str, ...] = ()  # as `--device` names them, the one it prefers first
-    precision: str | None = None  # what `auto` takes on that one
+    devices: tuple[str, ...] = ()  # by name, the one it prefers first
+    precision: str | None = None  # what `auto` becomes on that device
     reason: str | None = None  # why it takes that precision
     error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SystemInfo:
-    """What is installed on this machine, and what it can compute on."""
+    """The software and the backends of this machine."""
 
-    versions: Mapping[str, str]  # of what every backend stands on
-    chosen: str  # the backend that commands take where nothing else is said
+    versions: Mapping[str, str]  # by name: what every backend needs
+    chosen: str  # the backend that commands use if no other is named
     backends: tuple[BackendInfo, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What a model file holds, and where it comes from; None is unknown."""
+    """The content of a model file, and where it comes from; None is unknown."""
 
     path: str
     layers: tuple[Layer, ...]
@@ -220,13 +193,13 @@ class ModelInfo:
     step: int | None
     data: str | None
     accuracy: float | None  # on the test split of that data, in [0, 1]
-    versions: Mapping[str, str]  # it was made with
+    versions: Mapping[str, str]  # by name: what the file was made with
     calibration: float | None  # the temperature its logits are divided by
-    evidence: float | None  # the least of an answer to rely on
+    evidence: float | None  # the least evidence of an answer that can be relied on
 
     @property
     def parameters(self) -> int:
-        """All numbers that training sets."""
+        """The number of weights that training sets."""
         return sum(layer.parameters for layer in self.layers)
 
 
@@ -237,12 +210,12 @@ class TrainingValidation:
     step: int
     loss: float
     accuracy: float
-    is_best: bool  # whether no validation before it had as low a loss
+    is_best: bool  # whether every validation before it had a higher loss
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryPoint:
-    """What is kept of a record when the run is over."""
+    """The figures of a record that outlast the run."""
 
     step: int
     loss: float
@@ -251,7 +224,7 @@ class HistoryPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingHistory:
-    """The course of a run, from its first step on, also where it was stopped and resumed."""
+    """The course of a run from its first step on, even if it was stopped and resumed."""
 
     records: tuple[HistoryPoint, ...]
     validations: tuple[TrainingValidation, ...]
@@ -259,23 +232,23 @@ class TrainingHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What a run came to. `model` is a TrainedModel, or None where the run was stopped before its end.
+    """The result of a run; without a model if it was stopped before its end.
 
     With early stopping `step` may lie before `steps`, and the model is that of `kept_step`, the best by validation.
     """
 
-    model: Any
+    model: "TrainedModel | None"
     step: int
     steps: int
     kept_step: int | None  # the step whose weights the model has; None without a model
     history: TrainingHistory
-    loss: float | None  # of the last batch trained on; None where a resumed run had no step left
+    loss: float | None  # the last batch's; None if a resumed run had no step left
     test: Evaluation | None
-    seconds: float  # spent training, evaluation and saving not counted
+    seconds: float  # the time of training, without evaluation and saving
     steps_per_second: float
 
     def _repr_html_(self) -> str:
         """Show the run's course and its test in Jupyter."""
-        said = html.paragraph(f"step {self.step:,} of {self.steps:,} in {self.seconds:.0f} s")
-        losses = [(point.step, point.loss) for point in self.history.records]
-        return said + html.curve(losses, "loss") + (self.test._repr_html_() if self.test else "")
+        from mnistcnn import notebook_html
+
+        return notebook_html.training(self)

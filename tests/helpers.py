@@ -19,6 +19,7 @@ import numpy as np
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.events import TrainingEvent, TrainingRecord
+from mnistcnn.results import TrainingResult
 
 if TYPE_CHECKING:
     import keras
@@ -48,6 +49,12 @@ def short_config(steps: int, **changes: object) -> TrainConfig:
 def weights_hash(network: "keras.Model") -> str:
     """Return one hash of all the weights of a network."""
     return hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).hexdigest()
+
+
+def result_hash(result: TrainingResult) -> str:
+    """Return one hash of all the weights that a run ended with."""
+    assert result.model is not None
+    return weights_hash(result.model.model)
 
 
 def drawn_one() -> np.ndarray:

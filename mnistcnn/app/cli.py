@@ -1,6 +1,10 @@
-"""The command line: options → configuration → one call."""
+"""The command line: Typer's commands, and the door at which errors become one line and an exit status.
+
+Options go in; each command makes its values of them and calls one function of `commands`.
+"""
 
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,6 +19,8 @@ from mnistcnn.app.help import Command, Commands, examples
 from mnistcnn.config import HYPERPARAMETERS, OWN_MODEL, config_from_recipe, default_recipe
 from mnistcnn.errors import MnistcnnError
 
+SAMPLES = "samples"  # folder: where the command that `train` names saves images
+
 # What only a command needs is imported as it runs, so that help comes at once.
 
 app = typer.Typer(
@@ -27,12 +33,12 @@ app = typer.Typer(
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn what the user can fix into one line and an exit status; a bug keeps its traceback."""
+    """Turn an error that the user can fix into one line and an exit status; a bug keeps its traceback."""
     from mnistcnn.report import console as report
 
     report.escape_what_cannot_be_encoded()
-    # Pillow warns of odd metadata in pictures that it reads all the same. Not around each picture: they are read in a
-    # thread, and `warnings.catch_warnings` is the whole process's.
+    # Pillow warns of odd metadata in pictures that it reads all the same. The filter is not put around each picture:
+    # pictures are read in a thread, and `warnings.catch_warnings` changes the whole process.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         yield
@@ -42,9 +48,9 @@ def user_errors() -> Iterator[None]:
         raise typer.Exit(error.exit_status) from error
     except KeyboardInterrupt as stop:
         raise typer.Exit(getattr(stop, "exit_status", 130)) from None
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the output has seen enough
         _drop_output()
-    except OSError as error:  # where nothing more helpful was known to say: a full disk under standard output
+    except OSError as error:  # nothing more helpful is known to say, as of a full disk under standard output
         _drop_output()
         report.say_error(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
         raise typer.Exit(1) from error
@@ -56,9 +62,25 @@ def _option(name: str, value: str | None) -> str:
     return option if value in (None, "True") else f"{option} {value}"
 
 
+def _command_to_resume() -> str:
+    """Return the command that goes on with the run that this process was started for."""
+    program = Path(sys.argv[0])
+    words = [Path(sys.executable).name, "-m", "mnistcnn"] if program.name == "__main__.py" else [program.name]
+    return shlex.join([*words, *(word for word in sys.argv[1:] if word not in ("--resume", "--force")), "--resume"])
+
+
+def _next_command(data: str | None, model: Path) -> str:
+    """Return what to type after training: a command that saves images to look at, and one that reads them."""
+    reading = ["mnistcnn", "predict", SAMPLES, *([] if model == Path(OWN_MODEL) else ["-m", str(model)])]
+    if Path(SAMPLES).exists():
+        return shlex.join(reading)
+    saving = ["mnistcnn", "samples", SAMPLES, *([] if data is None else ["--data", data])]
+    return f"{shlex.join(saving)} && {shlex.join(reading)}"
+
+
 def _drop_output() -> None:
     """Keep Python's own flush at exit from failing too."""
-    with suppress(OSError):  # it is no file
+    with suppress(OSError):  # standard output is not a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -131,7 +153,8 @@ def train(
         outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
         team = team_of(processes, process_id, coordinator)
         run = wiring.Run(config=config, data=data, init=init, outputs=outputs, force=force, quiet=quiet, team=team)
-        status = commands.train(run, commands.CommandProcess(backend, device))
+        process = commands.CommandProcess(backend, device)
+        status = commands.train(run, process, _command_to_resume(), _next_command(data, model))
     raise typer.Exit(status)
 
 

@@ -4,7 +4,6 @@ Values go in, checked by their types; text goes to standard output and error, an
 """
 
 import gc
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnistcnn.app.wiring import Process, Reading, Run, compare_models, read_pictures, run_training, sample_images
-from mnistcnn.config import OWN_MODEL, OutputFormat
+from mnistcnn.config import OutputFormat
 from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
 from mnistcnn.model.pretrained import model_file
 from mnistcnn.report import console, live_view
@@ -22,8 +21,6 @@ from mnistcnn.report import prediction as prediction_report
 from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
-
-SAMPLES = "samples"  # folder: where the command that `train` names saves images
 
 
 class CommandProcess(Process):
@@ -73,24 +70,16 @@ class Printing:
             raise UsageError("format", expected, self.form)
 
 
-def train(run: Run, process: Process) -> int:
-    """Train the network, save it, and return the exit status: other than 0 if a signal ended the run."""
+def train(run: Run, process: Process, command_to_resume: str, next_command: str) -> int:
+    """Train the network, save it, and return the exit status: other than 0 if a signal ended the run.
+
+    `command_to_resume` is what a person types to go on with a run that was stopped.
+    """
     with stop_on_signals() as stop:
         result = run_training(run, process, stop)
         if run.team.is_first and run.outputs is not None:
-            training_report.show_training_result(result, run.outputs.model, command_line(), _next_command(run))
+            training_report.show_training_result(result, run.outputs.model, command_to_resume, next_command)
         return stop.exit_status if stop() else 0
-
-
-def _next_command(run: Run) -> str:
-    """Return what to type after training: a command that saves images to look at, and one that reads them."""
-    assert run.outputs is not None
-    data = [] if run.data is None else ["--data", str(run.data)]
-    model = [] if run.outputs.model == Path(OWN_MODEL) else ["-m", str(run.outputs.model)]
-    reading = shlex.join(["mnistcnn", "predict", SAMPLES, *model])
-    if Path(SAMPLES).exists():
-        return reading
-    return f"{shlex.join(['mnistcnn', 'samples', SAMPLES, *data])} && {reading}"
 
 
 def evaluate(
@@ -157,11 +146,3 @@ def info(model: Path | None) -> None:
 
     info_report.show_system(system_info())
     info_report.show_model(model_info(model_file(model)))
-
-
-def command_line() -> list[str]:
-    """Return the words that started this process, as a person types them."""
-    program = Path(sys.argv[0])
-    if program.name == "__main__.py":
-        return [Path(sys.executable).name, "-m", "mnistcnn", *sys.argv[1:]]
-    return [program.name, *sys.argv[1:]]

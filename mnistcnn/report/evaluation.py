@@ -139,7 +139,7 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
     out.print(f"label→answers of {' '.join(LETTERS[: len(comparison.models)])}:\n")
     out.print("\n\n".join(drawn_rows(differences[:DRAWN], difference_caption)))
     if len(differences) > DRAWN:
-        out.print(f"\nall {len(differences):,} of them: --json")
+        out.print(f"\nall {len(differences):,} of them: as JSON")
 
 
 def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:

@@ -13,7 +13,7 @@ def show_system(info: SystemInfo) -> None:
     """Print versions, the backend that is chosen by default, and a line for each backend on stdout."""
     out = console_on(sys.stdout)
     out.print(_versions(info.versions))
-    out.print(f"backend without --backend: {printable(info.chosen)}\n")
+    out.print(f"backend by default: {printable(info.chosen)}\n")
     for backend in info.backends:
         out.print(backend_line(backend))
 
@@ -28,7 +28,7 @@ def backend_line(backend: BackendInfo) -> str:
     devices = ", ".join(backend.devices)
     if backend.name not in TRAINING_BACKENDS:
         return f"{name} {devices}; evaluates and predicts only, in float32"
-    return f"{name} {devices}; --precision auto: {backend.precision}, because {printable(str(backend.reason))}"
+    return f"{name} {devices}; precision auto: {backend.precision}, because {printable(str(backend.reason))}"
 
 
 def show_model(info: ModelInfo) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mnistcnn.results import Comparison, Evaluation, Prediction
 
-# the fields of `evaluate --json` that come first: those of the first release
+# the fields of an evaluation that come first: those of the first release
 FIRST_FIELDS = ("loss", "accuracy", "step", "recipe", "data", "split", "images")
 
 

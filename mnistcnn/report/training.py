@@ -1,6 +1,5 @@
 """The text report of a training run that has ended: figures, course, files, and the next command to type."""
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -14,15 +13,14 @@ from mnistcnn.results import TrainingResult, loss_and_accuracy_text
 SPARKLINE_COLUMNS = 40
 
 
-def show_training_result(result: TrainingResult, model: Path, command_line: list[str], following: str) -> None:
-    """Print a run's result on stdout, or, if it was stopped, how to go on with it on stderr.
+def show_training_result(result: TrainingResult, model: Path, command_to_resume: str, next_command: str) -> None:
+    """Print a run's result and what to type next on stdout, or, if it was stopped, how to go on with it on stderr.
 
-    `model` is the model file, `command_line` the words that started the run, `following` what to type next.
+    `model` is the model file.
     """
     out = console_on(sys.stdout)
     if result.test is None:
-        resume = shlex.join([*(word for word in command_line if word not in ("--resume", "--force")), "--resume"])
-        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(resume)}")
+        say(f"stopped at step {result.step:,} of {result.steps:,}; go on with: {printable(command_to_resume)}")
         return
     minutes, seconds = divmod(round(result.seconds), 60)
     out.print(f"trained to step {result.step:,} in {minutes} min {seconds:02} s, {result.steps_per_second:.1f} steps/s")
@@ -32,7 +30,7 @@ def show_training_result(result: TrainingResult, model: Path, command_line: list
         out.print(line)
     out.print(measured(result.test))
     out.print(f"model saved: {printable(str(model))}")
-    out.print(f"next: {printable(following)}")
+    out.print(f"next: {printable(next_command)}")
 
 
 def course_lines(result: TrainingResult) -> list[str]:

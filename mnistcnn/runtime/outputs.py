@@ -1,4 +1,7 @@
-"""What a run writes, and what it may not overwrite."""
+"""The files that a run writes: their names, the locks that keep other runs from them, and what may not be overwritten.
+
+Paths go in; a claim on them comes out. What the files hold is decided elsewhere.
+"""
 
 import glob
 import importlib.util
@@ -17,12 +20,13 @@ from mnistcnn.errors import MnistcnnError, UsageError, parameter
 from mnistcnn.files import UNFINISHED, remove_unfinished, written_whole
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
-OWNED_FILES = "outputs.json"  # in the folder of checkpoints: what their run may write besides
+# name: the file among a run's checkpoints that lists what else the run may write
+OWNED_FILES = "outputs.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """The files of one run. `resume` says whether it is to go on from a checkpoint where there is one."""
+    """The files of one run. `resume` says whether the run goes on from a checkpoint if there is one."""
 
     model: Path
     log: Path | None = None
@@ -65,10 +69,10 @@ def event_files(folder: Path) -> list[Path]:
 
 @contextmanager
 def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Outputs]:
-    """Hold a run's files for the length of the block, so that no second run writes them.
+    """Hold a run's files for the length of the block, so that no other run writes them.
 
-    Raises MnistcnnError, before anything is changed, where a file could not be written, where another run holds
-    them, or where something of the user's would be replaced and `force` does not allow it.
+    Raises MnistcnnError, before anything is changed, if a file cannot be written, if another run holds it, or if
+    something of the user's would be replaced and `force` does not allow that.
     """
     if outputs.model.suffix != ".keras":
         raise UsageError("model", "a .keras file", str(outputs.model))
@@ -106,7 +110,7 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
 
 
 def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
-    """Raise before any work where a plot could not be drawn, or would replace a file without `force`."""
+    """Raise MnistcnnError if a plot of so many models cannot be drawn, or would replace a file without `force`."""
     if models != 1:
         raise UsageError("plot", f"left out with {models} models, since it draws one", str(path))
     if path.suffix.lower() not in PLOT_SUFFIXES:
@@ -130,7 +134,7 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
 
 
 def _require_writable(path: Path, example: str) -> None:
-    """Refuse a path at which no file can be made, by making one beside it."""
+    """Raise MnistcnnError if no file can be made at a path; making one beside it shows that."""
     try:
         if path.is_dir():
             raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / example}")
@@ -145,7 +149,7 @@ def _require_writable(path: Path, example: str) -> None:
 
 
 def _require_apart(log: Path, outputs: Outputs) -> None:
-    """Refuse a log that would be written over the model, among the checkpoints, or where TensorBoard's folder is."""
+    """Raise UsageError if a log would replace the model, a checkpoint, or TensorBoard's folder."""
     place, checkpoints = log.resolve(), outputs.checkpoints.resolve()
     if place == outputs.model.resolve() or checkpoints in (place, place.parent):
         raise UsageError("log_file", f"another file than the model, and not in {outputs.checkpoints}", str(log))
@@ -154,12 +158,12 @@ def _require_apart(log: Path, outputs: Outputs) -> None:
 
 
 def _place(path: Path) -> str:
-    """Return the name by which a run knows a file again, however it is named; a link is itself, as it is replaced."""
+    """Return a file's absolute path, in which the file itself may be a link: writing replaces the link."""
     return str(path.parent.resolve() / path.name)
 
 
 def _own_places(checkpoints: Path) -> set[str]:
-    """Return what the run of the checkpoints in a folder may write besides; nothing where that is not known."""
+    """Return the paths that the run behind these checkpoints recorded as its own; empty if there is no record."""
     try:
         return set(map(str, json.loads((checkpoints / OWNED_FILES).read_bytes())))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -167,6 +171,7 @@ def _own_places(checkpoints: Path) -> set[str]:
 
 
 def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
+    """Raise MnistcnnError if a run would replace a model, checkpoints or a log that are not its own."""
     if outputs.model.exists() and not outputs.is_resuming:
         ways = _replace_or_choose("model")
         if outputs.resume:
@@ -189,7 +194,7 @@ def _replace_or_choose(name: str) -> str:
 
 
 def _remove_leftovers(outputs: Outputs) -> None:
-    """Remove what an earlier run of these outputs left half-written when it was killed."""
+    """Remove the half-written files that a killed run of these outputs left."""
     remove_unfinished(outputs.model.parent, glob.escape(outputs.model.name))
     remove_unfinished(outputs.checkpoints, "*")
     if outputs.log is not None:
@@ -198,7 +203,7 @@ def _remove_leftovers(outputs: Outputs) -> None:
 
 @contextmanager
 def _locked_folder(folder: Path, busy: str) -> Iterator[None]:
-    """Make a folder and hold it, as `_locked` does; a run that leaves nothing in it leaves no folder either."""
+    """Make a folder and hold its lock, as `_locked` does; remove the folder if the block leaves it empty."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -207,13 +212,13 @@ def _locked_folder(folder: Path, busy: str) -> Iterator[None]:
         with _locked(folder / "lock", busy):
             yield
     finally:
-        with suppress(OSError):  # it is not empty, or gone already
+        with suppress(OSError):  # the folder is not empty, or is gone already
             folder.rmdir()
 
 
 @contextmanager
 def _locked(path: Path, busy: str) -> Iterator[None]:
-    """Hold a lock that the system drops when the process ends, however it ends; where it is held, say `busy`."""
+    """Hold a lock, which the system drops however the process ends. Raises MnistcnnError with `busy` if it is held."""
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
@@ -222,12 +227,12 @@ def _locked(path: Path, busy: str) -> Iterator[None]:
         raise MnistcnnError(busy) from error
     finally:
         if lock.is_locked:
-            with suppress(OSError):  # while it is held: whoever waits for it finds that it has no name any more
+            with suppress(OSError):  # removed while it is held, so that nobody else's lock is removed
                 path.unlink()
             lock.release()
 
 
 def require_extra(module: str, extra: str) -> None:
-    """Raise MnistcnnError where a module that only an extra brings is not installed."""
+    """Raise MnistcnnError if a module is not installed, which an extra of this package brings."""
     if importlib.util.find_spec(module) is None:
         raise MnistcnnError(f"{module} is not installed: pip install 'mnistcnn[{extra}]'")

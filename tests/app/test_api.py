@@ -1,8 +1,12 @@
 """The package as a library: what a notebook does with it, and how results show themselves there."""
 
+import json
+import pickle
 import platform
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -77,6 +81,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: Path) -> None:
     """A trained model, its file, and its Keras network measure and read alike."""
+    assert result.model is not None
     assert result.test == mnistcnn.evaluate(result.model, "sample")
     model = mnistcnn.load_model(_saved(result, tmp_path))
     assert model.metadata.step == 60
@@ -93,6 +98,7 @@ def test_a_notebook_does_what_the_commands_do(result: TrainingResult, tmp_path: 
 def _saved(result: TrainingResult, folder: Path) -> Path:
     from mnistcnn.model.model_file import save_model
 
+    assert result.model is not None
     save_model(result.model, folder / "saved.keras")
     return folder / "saved.keras"
 
@@ -111,20 +117,93 @@ def test_training_says_nothing_when_quiet_and_tells_listeners(capsys: pytest.Cap
 
 
 def test_what_is_wrong_is_raised(tmp_path: Path) -> None:
-    """One kind of error, whose message says what to do; a model that exists is not replaced."""
-    with pytest.raises(UsageError, match="^steps must be a whole number from 1 to 999,999,999; received 0$"):
-        mnistcnn.train(data="sample", steps=0)
-    with pytest.raises(MnistcnnError, match="there is no model at"):
+    """The library raises one kind of error, whose message names parameters; a model that exists is not replaced."""
+    with pytest.raises(MnistcnnError) as missing:
         mnistcnn.evaluate(tmp_path / "none.keras", "sample")
-    (tmp_path / "mine.keras").write_text("mine")
-    with pytest.raises(MnistcnnError, match="already exists"):
-        mnistcnn.train(data="sample", model=tmp_path / "mine.keras")
-    assert (tmp_path / "mine.keras").read_text() == "mine"
+    none = f"there is no model at {tmp_path / 'none.keras'}; make one with `mnistcnn train`, or name another file"
+    assert str(missing.value) == none
+    mine = tmp_path / "mine.keras"
+    mine.write_text("mine")
+    with pytest.raises(MnistcnnError) as existing:
+        mnistcnn.train(data="sample", model=mine)
+    ways = "continue its run with resume=True, replace it with force=True, or choose another name with model"
+    assert str(existing.value) == f"{mine} already exists: {ways}"
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (partial(mnistcnn.train, steps=0), "steps must be a whole number from 1 to 999,999,999; received 0"),
+        (partial(mnistcnn.train, steps="10"), "steps must be a whole number from 1 to 999,999,999; received '10'"),
+        (partial(mnistcnn.train, learning_rate="x"), "learning_rate must be a finite number above 0; received 'x'"),
+        (partial(mnistcnn.train, patience=2), "patience must be 0 without validate_every; received 2"),
+        (
+            partial(mnistcnn.train, "fast", step=3),
+            "hyperparameters must be among steps, batch_size, learning_rate, optimizer, dropout, seed, log_every, "
+            "checkpoint_every, validate_every, patience, precision; received 'step'",
+        ),
+        (partial(mnistcnn.train, log_file="log.jsonl"), "model must be a .keras file with log_file; received None"),
+        (partial(mnistcnn.evaluate, "m.keras", plot="a.gif"), "plot must be a .png, .svg, .pdf file; received 'a.gif'"),
+        (partial(mnistcnn.predict, "m.keras", digits="two"), "digits must be one of one, many; received 'two'"),  # type: ignore[arg-type]
+        (partial(mnistcnn.predict, "m.keras", invert=True), "invert must be one of auto, yes, no; received True"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_value_names_its_parameter(call: Callable[[], object], message: str) -> None:
+    """A UsageError says what a parameter must be and what it received, and survives being pickled."""
+    with pytest.raises(UsageError) as raised:
+        call()
+    assert str(raised.value) == message
+    assert str(pickle.loads(pickle.dumps(raised.value))) == message
+    assert message.startswith(f"{raised.value.parameter} must be {raised.value.expected[:5]}")
+
+
+def test_the_library_writes_what_the_command_writes(tmp_path: Path) -> None:
+    """A run leaves its log, plot and TensorBoard's files if they are named; a plot is replaced only by force."""
+    names = {"model": "m.keras", "log_file": "log.jsonl", "plot": "course.svg", "tensorboard": "board"}
+    files: dict[str, Any] = {name: tmp_path / file for name, file in names.items()}
+    settings: dict[str, Any] = {"steps": 4, "log_every": 2, "checkpoint_every": 0, "batch_size": 4, "quiet": True}
+    mnistcnn.train(data="sample", backend="tensorflow", device="cpu", **files, **settings)
+    assert [json.loads(line)["step"] for line in files["log_file"].read_text().splitlines()] == [2, 4]
+    assert files["plot"].read_text().startswith("<?xml")
+    assert list(files["tensorboard"].rglob("events.out.tfevents.*"))
+    with pytest.raises(MnistcnnError, match=r"course\.svg already exists: replace it with force=True, or choose"):
+        mnistcnn.evaluate(files["model"], "sample", plot=files["plot"])
+    before = files["plot"].read_text()
+    mnistcnn.evaluate(files["model"], "sample", plot=files["plot"], force=True)
+    assert files["plot"].read_text() != before
+
+
+def test_the_library_reads_numbers_on_a_backend(result: TrainingResult, tmp_path: Path) -> None:
+    """With many digits every digit of a picture is a prediction, from left to right; NumPy reads as Keras does."""
+    picture = np.full((60, 160), 255, np.uint8)
+    for left in (20, 70, 120):
+        picture[10:50, left : left + 8] = 0
+    Image.fromarray(picture).save(tmp_path / "111.png")
+    model = _saved(result, tmp_path)
+    found = mnistcnn.predict(model, tmp_path / "111.png", digits="many", invert="yes", backend="numpy")
+    keras_found = mnistcnn.predict(model, tmp_path / "111.png", digits="many", invert="yes")
+    assert [prediction.digit for prediction in found] == [prediction.digit for prediction in keras_found]
+    lefts = [prediction.box[0] for prediction in found if prediction.box]
+    assert len(lefts) == 3
+    assert lefts == sorted(lefts)
+
+
+def test_the_library_finds_data_by_its_variable(result: TrainingResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MNISTCNN_DATA names the data unless an argument does; if it is empty it names none."""
+    assert result.model is not None
+    monkeypatch.setenv("MNISTCNN_DATA", "nowhere")
+    with pytest.raises(MnistcnnError, match="^data=nowhere: no such file or folder; give mnist, sample, or a path"):
+        mnistcnn.evaluate(result.model)
+    assert mnistcnn.evaluate(result.model, "sample") == result.test
+    monkeypatch.setenv("MNISTCNN_DATA", "sample")
+    assert mnistcnn.evaluate(result.model) == result.test
 
 
 def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Path) -> None:
     """As well-formed HTML that holds the figures, an image for each mistake drawn, and the losses as a curve."""
     assert result.test is not None
+    assert result.model is not None
     shown = result._repr_html_()
     counts = Nesting(shown).counts
     assert counts["svg"] == counts["polyline"] == 1

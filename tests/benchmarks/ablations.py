@@ -121,6 +121,7 @@ def main() -> None:
         for seed in range(options.seeds):
             result = train(replace(recipe, seed=seed, **changes), dataset)
             trained = result.model
+            assert trained is not None
             logits = trained.logits(validation.images) / trained.metadata.calibration
             row = [*loss_and_accuracy(logits, validation.labels)]
             if pictures:

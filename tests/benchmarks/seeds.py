@@ -17,6 +17,7 @@ from mnistcnn.results import TrainingResult
 
 def weights_hash(result: TrainingResult) -> str:
     """Return the first 12 digits of the SHA-256 of all weights: equal for bit-equal models."""
+    assert result.model is not None
     digest = hashlib.sha256()
     for weight in result.model.model.get_weights():
         digest.update(weight.tobytes())

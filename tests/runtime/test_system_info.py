@@ -18,11 +18,11 @@ def test_every_backend_has_a_line(mnistcnn: Run) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     versions, chosen, blank, *backends = done.stdout.splitlines()
     assert versions.startswith(f"mnistcnn {__version__}, python 3.")
-    assert chosen == "backend without --backend: tensorflow"
+    assert chosen == "backend by default: tensorflow"
     assert blank == ""
     assert [line.split()[0] for line in backends] == list(BACKENDS)
     for line in backends:
-        trains = r"\d\S+ +\S*cpu:0; --precision auto: b?float\d\d, because .+"
+        trains = r"\d\S+ +\S*cpu:0; precision auto: b?float\d\d, because .+"
         reads = r"\d\S+ +cpu:0; evaluates and predicts only, in float32"
         assert re.fullmatch(rf"\w+ +({trains}|{reads}|not installed: pip install 'mnistcnn\[\w+\]')", line)
 
