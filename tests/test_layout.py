@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import mnistcnn
+
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "mnistcnn"
+PACKAGE = Path(mnistcnn.__file__).parent  # the built one, where that is what is tested
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SAMPLE = """
 The package:
