@@ -1,48 +1,63 @@
-"""The README's examples do what it says."""
+"""The README and the pages of docs/ say what is true."""
 
+import json
 import re
 from pathlib import Path
 
+import pytest
 from conftest import Run
 from helpers import drawn_one
 from PIL import Image
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "tests" / "benchmarks" / "README.md"]
 
 
 def section(title: str) -> str:
-    """The text under a heading of the second level."""
+    """Return the README's text under a heading of the second level."""
     found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README.read_text(encoding="utf-8"), re.S | re.M)
     assert found
     return found[1]
 
 
 def test_the_library_example_runs(python: Run, tmp_path: Path) -> None:
-    """As it stands, beside a picture of a one."""
+    """The README's example prints what its lines say, beside a picture of a one."""
     Image.fromarray(drawn_one()).save(tmp_path / "one.png")
     [program] = re.findall(r"```python\n(.*?)```", section("As a library"), re.S)
-    done = python(program)
-    lines = done.stdout.splitlines()
-    assert re.fullmatch(r"step 100: \d+% of 500 test images", lines[0])
-    assert re.fullmatch(r"between \d+% and \d+%; 3s found: \d+%", lines[1])
-    assert all(re.fullmatch(r"image \d+ is a \d, read as \d", line) for line in lines[2:5])
-    assert re.fullmatch(r"\d 0\.\d+", lines[5])
-    assert len(lines) == 6
+    (tmp_path / "example.py").write_text(program, encoding="utf-8")
+    done = python(str(tmp_path / "example.py"))
+    training, recall, digit = done.stdout.splitlines()
+    assert re.fullmatch(r"step 100: \d+% of 500 test images", training)
+    assert re.fullmatch(r"3s found: \d+%", recall)
+    assert re.fullmatch(r"1 0\.\d+", digit)
     assert done.stderr == ""
 
 
-def test_the_pictures_are_there_and_small() -> None:
-    """Each picture the README shows is in the repository, and lighter than 100 kB."""
-    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README.read_text(encoding="utf-8"))
-    assert pictures
-    for picture in pictures:
-        assert (README.parent / picture).stat().st_size < 100_000
+def test_the_readme_fits_a_newcomer() -> None:
+    """The README has at most 150 lines."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere_and_pictures_are_small(page: Path) -> None:
+    """Every relative link of a page is a file in the repository, and every picture has less than 100 kB."""
+    for place in re.findall(r"\]\((.*?)\)", page.read_text(encoding="utf-8")):
+        if not place.startswith("http"):
+            target = page.parent / place.partition("#")[0]
+            assert target.exists(), place
+            assert target.suffix == ".md" or target.is_dir() or target.stat().st_size < 100_000
+
+
+def test_the_readme_shows_what_predict_prints(command: Run) -> None:
+    """The README's first picture is read as the README says, by the model of the package."""
+    done = command("predict", str(ROOT / "docs" / "five.jpg"), "-m", "pretrained", "--backend", "numpy")
+    [said] = re.findall(r"^docs/five.jpg (.*)$", README.read_text(encoding="utf-8"), re.M)
+    assert done.stdout.split()[1:] == said.split()
 
 
 def test_documented_fields_are_those_that_are_written(command: Run, tmp_path: Path) -> None:
-    """Every field of the log and of `evaluate --json` is in the README."""
-    import json
-
+    """Every field of the log and of `evaluate --json` is in docs/formats.md."""
     arguments = ("--data", "sample", "--steps", "4", "--log-every", "2", "--checkpoint-every", "0", "--batch-size", "4")
     assert command("train", *arguments, "--validate-every", "2", "--log-file", "run.jsonl", "-q").returncode == 0
     lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
@@ -50,5 +65,5 @@ def test_documented_fields_are_those_that_are_written(command: Run, tmp_path: Pa
     fields = {field for line in lines for field in line} | set(evaluation)
     for part in ("classes", "calibration", "worst_mistakes"):
         fields |= set(evaluation[part][0])
-    documented = set(re.findall(r"\w+", README.read_text(encoding="utf-8")))
+    documented = set(re.findall(r"\w+", (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")))
     assert fields <= documented

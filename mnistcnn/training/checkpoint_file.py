@@ -69,12 +69,14 @@ def _named_variables(model: keras.Model) -> dict[str, Any]:
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into a folder, whole or not at all, and remove all but the folder's newest two.
 
-    A missing folder is made. Raises MnistcnnError if the folder or the file cannot be written.
+    The checkpoint of step 0 makes the folder if it is missing; a folder that vanishes later is an error, since another
+    run may have taken the place. Raises MnistcnnError if the folder or the file cannot be written.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
+    if checkpoint.step == 0:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
     with written_whole(checkpoint_path(folder, checkpoint.step)) as file:
         encode_checkpoint(checkpoint, file)
     with suppress(OSError):  # a checkpoint more than needed does no harm

@@ -63,11 +63,14 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     assert re.fullmatch(r"last batch: loss \d\.\d{4}", summary[1])
     assert re.fullmatch(r"loss from \d\.\d{4} to \d\.\d{4}: [▁▂▃▄▅▆▇█]{2}", summary[2])
     assert re.fullmatch(r"sample, 500 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
-    assert summary[4:] == ["model saved: mnistcnn.keras", "next: mnistcnn predict picture.png"]
+    assert summary[4:] == [
+        "model saved: mnistcnn.keras",
+        "next: mnistcnn samples samples --data sample && mnistcnn predict samples",
+    ]
 
     shown = done.stderr.splitlines()
     assert re.fullmatch(
-        r"tutorial recipe: 20 steps of 20 on 1,257 images of digits; tensorflow on cpu:0, b?float\d\d", shown[0]
+        r"tutorial recipe: 20 steps of 20 on 4,050 images of sample; tensorflow on cpu:0, b?float\d\d", shown[0]
     )
     assert shown[1].split() == ["step", "loss", "acc", "step/s", "digit", *"0123456789", "%"]
     assert [line.split()[0] for line in shown[2:]] == ["10", "20"]
@@ -301,10 +304,14 @@ def test_a_reader_that_leaves_ends_predict_quietly(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["evaluate"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`, or name another file"),
-        (["predict", "x.png"], 1, "there is no model at mnistcnn.keras; make one with `mnistcnn train`"),
+        (
+            ["evaluate", "-m", "no.keras"],
+            1,
+            "there is no model at no.keras; make one with `mnistcnn train`, or name another",
+        ),
+        (["predict", "x.png", "-m", "no.keras"], 1, "there is no model at no.keras; make one with `mnistcnn train`"),
         (["evaluate", "-m", "text.keras"], 1, "text.keras is a text file, not a model; name a .keras file"),
-        (["evaluate", "--data", "nowhere"], 1, "--data nowhere: no such file or folder; give mnist, digits, or a path"),
+        (["evaluate", "--data", "nowhere"], 1, "--data nowhere: no such file or folder; give mnist, sample, or a path"),
         (["evaluate", "--data", "empty"], 1, "empty is not a dataset: expected IDX files"),
         (["train", "-m", "nowhere/m.keras"], 1, "the folder nowhere does not exist: make it, or name another place"),
         (["train", "-m", "folder.keras"], 1, "folder.keras is a folder: name a file in it, such as folder.keras/mnist"),
@@ -313,7 +320,11 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["train", "--learning-rate", "nan"], 2, "--learning-rate must be a finite number above 0; received nan"),
         (["train", "--dropout", "1"], 2, "--dropout must be a rate from 0 up to, not including, 1; received 1.0"),
         (["train", "--optimizer", "lion"], 2, "--optimizer must be one of sgd, adam; received 'lion'"),
-        (["train", "--recipe", "secret"], 2, "--recipe must be one of tutorial, fast, best; received 'secret'"),
+        (
+            ["train", "--recipe", "secret"],
+            2,
+            "--recipe must be one of tutorial, fast, finetune, best; received 'secret'",
+        ),
         (["train", "--precision", "int8"], 2, "--precision must be one of auto, float32, bfloat16; received 'int8'"),
         (["train", "--log-every", "30"], 2, "--checkpoint-every must be a multiple of --log-every, which is 30;"),
         (["train", "--data", "sample", "--backend", "theano"], 2, f"--backend must be one of {', '.join(BACKENDS)}"),
@@ -325,7 +336,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         ),
         (["predict", "x.png", "--top-k", "1", "--format", "csv"], 2, "--format must be table with --show or --top-k,"),
         (["predict", "x.png", "--show", "--format", "jsonl"], 2, "--format must be table with --show or --top-k, wh"),
-        (["predict", "x.png", "--save-inputs", "new"], 1, "there is no model at mnistcnn.keras; make one with"),
+        (["predict", "x.png", "--save-inputs", "new", "-m", "no.keras"], 1, "there is no model at no.keras; make one"),
         (["evaluate", "--data", "sample", "--split", "tset"], 2, "--split must be one of train, validation, test;"),
     ],
 )
