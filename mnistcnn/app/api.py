@@ -52,8 +52,7 @@ def train(
     """Train the network, as `mnistcnn train` does.
 
     Args:
-        recipe: Where hyperparameters that are not given come from: "tutorial", "fast", "finetune" or "best". None is
-            "tutorial" or, with `init`, "finetune".
+        recipe: "tutorial", "fast", "best" or "finetune"; None is "tutorial" or, with `init`, "finetune".
         data: "mnist", "sample", a path, or a Dataset. None is what MNISTCNN_DATA names, else MNIST, or the sample if
             MNIST is out of reach.
         init: A model, or the file that holds it, whose weights the run starts from; None draws them from the seed.
@@ -63,8 +62,7 @@ def train(
         tensorboard: The folder to write TensorBoard's event files to.
         resume: Whether to go on from the last checkpoint.
         force: Whether to replace what an earlier run left.
-        backend: "tensorflow", "jax" or "torch". None is what KERAS_BACKEND or keras.json names, or "tensorflow". The
-            first call in a process decides for all.
+        backend: "tensorflow", "jax" or "torch"; None is Keras's own choice. The first call decides for the process.
         device: The device to compute on, such as "cpu" or "gpu:1"; None is the one that the backend prefers.
         quiet: Whether to show nothing while it trains.
         listeners: Functions that get every event of the run, as `mnistcnn.events` describes them.
@@ -78,8 +76,6 @@ def train(
 
     Example:
         >>> result = train(data="sample", steps=200, quiet=True)  # doctest: +SKIP
-        >>> result.test.accuracy  # doctest: +SKIP
-        0.7
 
     """
     config = config_from_recipe(recipe or default_recipe(init), **hyperparameters)

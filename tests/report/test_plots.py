@@ -46,8 +46,8 @@ def test_the_training_sheet_says_what_it_shows(result: TrainingResult, tmp_path:
         "cross-entropy, nats",
         "each logged batch",
         "validation split",
-        f"digits test split {result.test.loss:.4f}",
-        f"digits test split {100 * result.test.accuracy:.2f} %",
+        f"{result.test.data} test split {result.test.loss:.4f}",
+        f"{result.test.data} test split {100 * result.test.accuracy:.2f} %",
     ):
         assert f">{words}<" in text
 
