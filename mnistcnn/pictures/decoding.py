@@ -56,7 +56,7 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
     except FileNotFoundError as error:
         raise MnistcnnError(f"{name}: no such file") from error
     except UnidentifiedImageError as error:
-        raise MnistcnnError(f"{name} is no picture that can be read; expected PNG, JPEG, or the like") from error
+        raise MnistcnnError(f"{name} is not a picture that can be read; expected PNG, JPEG, or the like") from error
     except Exception as error:  # decoders fail on damaged files in every way there is
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
