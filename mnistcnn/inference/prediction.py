@@ -11,12 +11,13 @@ from itertools import islice
 
 import numpy as np
 
+from mnistcnn.config import Digits, Invert
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.inference.calibration import are_sure
 from mnistcnn.inference.measures import softmax
 from mnistcnn.model.model_file import TrainedModel
 from mnistcnn.pictures.finding import Picture
-from mnistcnn.pictures.preparing import Digits, Invert, PreparedDigit, read_digits
+from mnistcnn.pictures.preparing import PreparedDigit, read_digits
 from mnistcnn.results import Prediction
 
 # pictures: the most that are decoded ahead and held at once

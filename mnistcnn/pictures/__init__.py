@@ -1,1 +1,1 @@
-"""A picture as people take it, made into digits as MNIST draws them."""
+"""From a picture as people take it to digits as MNIST draws them; no Keras in here."""

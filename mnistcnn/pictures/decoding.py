@@ -1,4 +1,9 @@
-"""A picture file → grey levels, upright and opaque, in which ink differs from paper."""
+"""A picture's decoder: a file or its bytes → grey levels, upright and opaque, in which ink differs from paper.
+
+It does not know what the picture shows, nor which of the levels are ink.
+
+Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,30 +17,60 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnistcnn.errors import MnistcnnError
 
-MAX_PIXELS = 89_000_000  # more than any file may unpack to in memory; Pillow warns from 89,478,485 on
-MAX_SIDE = 65_535  # JPEG's; Pillow's book-keeping of rows alone would fill the memory for millions
-FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")  # none that runs programs, as EPS
-DECODED_SIDE = 1000  # JPEGs are decoded at a half, a quarter or an eighth while both their sides stay above it
-MAX_WORKING_PIXELS = 8_000_000  # what larger pictures are shrunk to, so that no picture takes a gigabyte to read
-LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as in ITU-R BT.601
+# pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
+MAX_PIXELS = 89_000_000
+# pixels: the longest side that is opened (JPEG's limit; with millions of rows Pillow's list of rows fills the memory)
+MAX_SIDE = 65_535
+# names in Pillow: the formats that are opened (none that runs a program, as EPS does)
+FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+# pixels: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if both its sides keep this length (132 photos right from
+# 500 to 20,000)
+DECODED_SIDE = 1000
+# pixels: larger pictures are shrunk to this (tests/fuzz/test_fuzz.py: the largest pictures are read in under 1 GB)
+MAX_WORKING_PIXELS = 8_000_000
+# weights of red, green and blue in the luminance (ITU-R BT.601)
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+
+# share of the opaque pixels' box: if more of it is opaque, paper stands in a transparent margin (132 photos right
+# from 0.3 to 0.9)
+MIN_OPAQUE = 0.7
+# grey levels: if the opaque pixels span more, they are paper with ink; else they are the ink (132 photos right from
+# 10 to 120)
+MIN_OPAQUE_RANGE = 40
+# grey level: if the opaque ink's mean is below, it is dark, and laid on white (half of 256)
+MIDDLE_GREY = 128
+
+# pixels: in a picture with a shorter side only the luminance is looked at (132 photos right from 4 to 28)
+MIN_COLOUR_SIDE = 8
+# pixels: the side of the square that a picture is shrunk to before its colours are compared (132 photos right from 48
+# to 192)
+COLOUR_SIDE = 96
+# pixels of that square, odd: the window whose median is the paper's colour (132 photos right from 11 to 71)
+COLOUR_WINDOW = 41
+# squared levels: if colours vary less along every axis, the picture has no strokes in colour (132 photos right from 5
+# to 80)
+MIN_COLOUR_VARIANCE = 20
+# share of the largest variance of colours: if luminance varies by more, it shows the strokes (132 photos right from
+# 0.02 to 0.32)
+MAX_LUMINANCE_VARIANCE = 0.08
 
 
 @dataclass(frozen=True)
 class GreyPicture:
-    """Grey levels, and where they lie in the upright picture."""
+    """Grey levels, and their place in the upright picture."""
 
     levels: np.ndarray  # (H, W) uint8
-    left: int = 0  # of their first column, in pixels as large as theirs
-    top: int = 0
-    scale: float = 1.0  # pixels of the picture to each of theirs
+    left: int = 0  # columns of the picture before the first one here, in pixels of `levels`
+    top: int = 0  # rows of the picture above the first one here, in pixels of `levels`
+    scale: float = 1.0  # width of a pixel of `levels`, in pixels of the picture
 
 
 def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
-    """Decode a picture: of an animation the first frame, upright by its EXIF orientation.
+    """Decode a picture, or an animation's first frame, upright by its EXIF orientation.
 
-    What is transparent is cut off or filled; 16 bits and floats are scaled to 8; where the luminance hardly tells ink
-    from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the picture's name, for what is
-    missing, no picture, damaged, or too large.
+    Transparent margins are cut off, other transparent pixels filled; 16 bits and floats are scaled to 8 bits. If the
+    luminance hardly tells ink from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the
+    picture's name, if the file is missing, damaged, too large, or not a picture.
     """
     file: Path | BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -56,14 +91,14 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
     except FileNotFoundError as error:
         raise MnistcnnError(f"{name}: no such file") from error
     except UnidentifiedImageError as error:
-        raise MnistcnnError(f"{name} is no picture that can be read; expected PNG, JPEG, or the like") from error
-    except Exception as error:  # decoders fail on damaged files in every way there is
+        raise MnistcnnError(f"{name} is not a picture that can be read; expected PNG, JPEG, or the like") from error
+    except Exception as error:  # decoders raise all kinds of errors for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
-    """Shrink a picture by a whole factor, each pixel the mean of those that it stands for."""
+    """Shrink a picture by a whole factor; each pixel is the mean of those that it replaces."""
     if factor == 1:
         return image
     if image.has_transparency_data and image.mode != "RGBA":
@@ -85,7 +120,7 @@ def _grey(image: Image.Image) -> GreyPicture:
 
 
 def _opaque(image: Image.Image) -> GreyPicture:
-    """Turn an RGBA image into grey levels: cut out of a transparent margin, or its ink laid on what contrasts."""
+    """Turn an RGBA image into grey levels: paper is cut out of its margin, ink is laid on white or black."""
     alpha, grey = np.asarray(image.getchannel("A"), np.float32) / 255, _levels(image)
     if alpha.all() and alpha.min() == 1:
         return GreyPicture(grey)
@@ -96,38 +131,37 @@ def _opaque(image: Image.Image) -> GreyPicture:
     if len(rows):
         top, left = int(rows[0]), int(columns[0])
         shown = np.s_[top : rows[-1] + 1, left : columns[-1] + 1]
-        if opaque[shown].mean() > 0.7 and np.ptp(grey[opaque].astype(int)) > 40:
-            # Paper with something on it stands in a transparent margin; rounded corners are filled with paper.
+        if opaque[shown].mean() > MIN_OPAQUE and np.ptp(grey[opaque].astype(int)) > MIN_OPAQUE_RANGE:
+            # Paper with ink on it stands in a transparent margin; its rounded corners are filled with paper.
             filled = np.where(opaque[shown], grey[shown], np.median(grey[opaque])).astype(np.uint8)
             return GreyPicture(filled, left, top)
-    # Only the ink is opaque: dark ink goes on white, light ink on black.
-    background = 255 if np.average(grey, weights=alpha) < 128 else 0
+    background = 255 if np.average(grey, weights=alpha) < MIDDLE_GREY else 0  # only the ink is opaque
     return GreyPicture(np.rint(grey * alpha + background * (1 - alpha)).astype(np.uint8))
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Scale wider integers or floats (H, W) of any range to uint8; what is not finite counts as the least."""
+    """Scale wider integers or floats (H, W) of any range to uint8; NaN and infinity become the lowest level."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return np.zeros(values.shape, np.uint8)
     low, high = min(float(finite.min()), 0.0), float(finite.max())
-    if high > 1:  # eight, ten, twelve, sixteen bits: the full range is the next power of two
+    if high > 1:  # the full range of 8, 10, 12 or 16 bits ends before the next power of two
         high = max(255.0, 2.0 ** np.ceil(np.log2(high + 1)) - 1)
     scaled = np.where(np.isfinite(values), values - low, 0) * (255 / max(high - low, 1e-9))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
 def _levels(image: Image.Image) -> np.ndarray:
-    """Return the luminance (H, W) uint8, or the colour that strokes differ in where luminance shows too little."""
+    """Return the luminance (H, W) uint8, or, if it shows too little, the levels along the axis of strongest colour."""
     luminance = np.asarray(image if image.mode == "L" else image.convert("L"))
-    if image.mode in ("1", "L", "LA") or min(image.size) < 8:
+    if image.mode in ("1", "L", "LA") or min(image.size) < MIN_COLOUR_SIDE:
         return luminance
     colours = np.asarray(image.convert("RGB"))  # (H, W, 3)
-    small = cv2.resize(colours, (96, 96), interpolation=cv2.INTER_AREA)
-    differences = (small.astype(np.float32) - cv2.medianBlur(small, 41)).reshape(-1, 3)
-    energies, axes = np.linalg.eigh(differences.T @ differences / len(differences))
+    small = cv2.resize(colours, (COLOUR_SIDE, COLOUR_SIDE), interpolation=cv2.INTER_AREA)
+    differences = (small.astype(np.float32) - cv2.medianBlur(small, COLOUR_WINDOW)).reshape(-1, 3)  # from the paper
+    variances, axes = np.linalg.eigh(differences.T @ differences / len(differences))  # least first
     seen = float(np.mean((differences @ LUMINANCE) ** 2))
-    if energies[-1] < 20 or seen > 0.08 * energies[-1]:
+    if variances[-1] < MIN_COLOUR_VARIANCE or seen > MAX_LUMINANCE_VARIANCE * variances[-1]:
         return luminance
     along = colours.astype(np.float32) @ axes[:, -1].astype(np.float32)
     if axes[:, -1].sum() < 0:

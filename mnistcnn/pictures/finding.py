@@ -1,4 +1,7 @@
-"""Pictures by name: files, folders, glob patterns and standard input, found but not yet opened."""
+"""Pictures found by name: paths, folders, glob patterns and "-" → pictures that are not yet opened.
+
+It does not know whether a file holds a picture: only its suffix is looked at, and only in folders.
+"""
 
 import glob
 import os
@@ -10,45 +13,29 @@ from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 
-MAX_FILE_BYTES = 1 << 28
-SUFFIXES = frozenset(
-    [
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".ico",
-        ".jpeg",
-        ".jpg",
-        ".jpe",
-        ".jfif",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
+MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
+# suffixes of the files that are taken for pictures in a folder
+SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture by name, and where its bytes are: a file, or memory, or nowhere because of an `error`."""
+    """A picture's name, and its file, its bytes, or the error that stands in their place."""
 
     name: str
     source: Path | bytes = b""
-    label: int | None = None  # what it shows, where it lies in a folder of class folders
+    label: int | None = None  # the digit it shows, if it comes from a class folder
     error: str | None = None
 
 
 def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
-    """Turn what a person names into pictures: files, folders, globs, and "-" for standard input.
+    """Yield the pictures that a person's arguments name: files, folders, globs, and "-" for standard input.
 
-    What folders and globs hold comes in natural order; of a folder of class folders, named 0 to 9, theirs with their
-    labels. What holds no picture comes as a picture with an error.
+    The pictures of a folder or a glob come in natural order; those of class folders, named 0 to 9, with their labels.
+    An argument without a picture yields a picture with an error.
     """
     for argument in arguments:
         path = Path(argument)
@@ -56,7 +43,7 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
             if stdin is None:
                 yield Picture("-", error="standard input is closed: pipe a picture into it")
             else:
-                yield Picture("-", stdin.read(MAX_FILE_BYTES + 1))
+                yield Picture("-", stdin.read(MAX_STDIN_BYTES + 1))
         elif _is_folder(path):
             found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
             if not found:
@@ -74,22 +61,22 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name too long, a folder that may not be entered: opening the file says it
+    except OSError:  # for example a name too long; opening the file reports it
         return False
 
 
 def _matches(pattern: Path) -> list[Path]:
-    """List what a glob pattern matches, hidden files left out; ``**`` follows no links, which may loop."""
+    """List what a glob pattern matches except hidden files; ``**`` follows no links, as these may loop."""
     parts = pattern.parts[bool(pattern.anchor) :]
     try:
         found = list(Path(pattern.anchor).glob("/".join([*parts, "*"] if parts[-1] == "**" else parts)))
-    except (OSError, ValueError):  # ** beside other letters, a name too long
+    except (OSError, ValueError):  # for example ** beside other letters, or a name too long
         return []
     return [path for path in found if not any(part[0] == "." and part not in parts for part in path.parts)]
 
 
 def class_folders(folder: Path) -> list[tuple[int, Path]]:
-    """List the digits that a folder has a folder for, 0 to 9, with those."""
+    """List the folders named 0 to 9 in a folder, each with its digit."""
     return [(digit, folder / str(digit)) for digit in range(10) if (folder / str(digit)).is_dir()]
 
 
@@ -105,7 +92,7 @@ def natural_order(path: Path) -> list[tuple[int, int | str]]:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """List the pictures in a folder by their suffix, hidden ones and subfolders left out, in natural order."""
+    """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
     except OSError as error:

@@ -1,35 +1,80 @@
-"""Where a picture is darker than its paper: grey levels → how much light the ink takes away, whatever the lighting.
+"""The ink in a picture: grey levels → the share of the paper's light that ink takes away, however the light falls.
 
-All of it works on a copy whose longer side is SIDE pixels, so that lengths here are lengths on that copy. The paper
-under the ink is what a morphological closing leaves (Serra, "Image Analysis and Mathematical Morphology", 1982).
+All functions but `working_copy` take its result, a copy whose longer side is WORKING_SIDE pixels, so that lengths in
+pixels are lengths on that copy. A morphological closing gives the paper under the ink (Serra, "Image Analysis and
+Mathematical Morphology", 1982). Nothing here knows which ink is a digit's.
+
+Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
 """
 
 import cv2
 import numpy as np
 
-SIDE = 512
-DARKEST_PAPER = 32  # of 255: below it a share of the light says nothing
-LEVEL = 0.3  # ink this much weaker than the strongest is still made even
-NOISE = 6  # standard deviations
-FAINTEST_RISE = 0.04  # of the paper's light: what counts as ink at all
+WORKING_SIDE = 512  # pixels: the longer side of a working copy (132 photos right at 384 and at 640)
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # a pixel's eight neighbours
+
+# grey levels: grain of this standard deviation is blurred by a standard deviation of one pixel (132 photos right at 3
+# and at 12)
+GRAIN_PER_BLUR = 6
+# pixels: the largest standard deviation of the blur against grain (132 photos right at 0.6 and at 2.4)
+MAX_BLUR = 1.2
+# pixels: a blur against grain below this standard deviation is left out (132 photos right at 0.1 and at 0.4)
+MIN_BLUR = 0.2
+
+# grey level: darker paper is taken for this, as shares of less light are noise (132 photos right at 16 and at 64)
+DARKEST_PAPER = 32
+# pixels: a pixel's paper is the darkest within this square, so that a shadow's edge is not a line (132 photos right
+# at 1 and at 9)
+SHADOW_EDGE = 5
+
+# pixels: the standard deviation of the blur before ink's local strength is measured (132 photos right at 0.75 and at 3)
+STRENGTH_BLUR = 1.5
+# cells: the side of the grid on which ink's local strength is measured (132 photos right at 32 and at 128)
+STRENGTH_GRID = 64
+# cells of that grid: a cell's local strength is the strongest ink within this square (132 photos right at 1 and at 9)
+STRENGTH_REACH = 5
+# × the strongest ink: if ink's local strength is less, it is divided by this instead, and stays weak (132 photos
+# right at 0.15 and at 0.6)
+MIN_RELATIVE_STRENGTH = 0.3
+# share of the paper's light: if ink's local strength is less, it is divided by this instead, and stays weak (132
+# photos right at 0.015 and at 0.06)
+MIN_STRENGTH = 0.03
+# standard deviations of noise: if ink's local strength is less, it is divided by this instead, and stays weak (132
+# photos right at 3 and at 12)
+MIN_STRENGTH_OVER_NOISE = 6
+
+# pixels: the distance between pixels compared for grain, more than enlarged grain is wide (132 photos right at 3 and
+# at 12)
+GRAIN_STEP = 6
+# standard deviation of normal noise over the median difference of two values: 1 / (0.6745 · √2) = 1.048
+DEVIATION_PER_MEDIAN = 1.05
+
+# share of the paper's light: what takes less away is not ink (132 photos right at 0.02 and at 0.08)
+FAINTEST_INK = 0.04
+# standard deviations of grain: what takes less light away is not ink (132 photos right at 2.5 and at 10)
+MIN_INK_OVER_GRAIN = 5
+# pixels: if fewer may be ink, there is none (132 photos right at 1 and at 256)
+MIN_INK_PIXELS = 16
+# × Otsu's threshold: stronger pixels are ink; below 1, as blurred edges are part of a stroke (132 photos right at 0.7
+# and at 1)
+OTSU_SHARE = 0.85
 
 
 def working_copy(grey: np.ndarray) -> np.ndarray:
-    """Return grey levels (H, W) uint8 with their longer side SIDE, without wild pixels and most of the grain."""
-    # A pixel beyond all its neighbours is salt or pepper; thin strokes have neighbours as dark as themselves.
+    """Return grey levels (H, W) uint8 scaled to WORKING_SIDE, without stray pixels and most of the grain."""
+    # A pixel darker or lighter than all its neighbours is salt or pepper; in a thin stroke a neighbour is as dark.
     grey = np.clip(grey, cv2.erode(grey, RING), cv2.dilate(grey, RING))
-    scale = SIDE / max(grey.shape)
+    scale = WORKING_SIDE / max(grey.shape)
     size = [max(1, round(length * scale)) for length in grey.shape[::-1]]
     if scale < 1:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    if (sigma := min(1.2, grain(grey.astype(np.float32)) / 6)) > 0.2:
+    if (sigma := min(MAX_BLUR, grain(grey.astype(np.float32)) / GRAIN_PER_BLUR)) > MIN_BLUR:
         grey = cv2.GaussianBlur(grey, (0, 0), sigma)
     return cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else grey
 
 
 def darkness_of_ink(grey: np.ndarray) -> float:
-    """Tell dark ink on light paper, 1, from light on dark, −1, and how sure that is: ink is rare, the heavier tail."""
+    """Return 1 for dark ink on light paper, −1 for light on dark, and values between if unsure: ink is the rarer."""
     small = cv2.resize(grey, [max(1, length // 2) for length in grey.shape[::-1]], interpolation=cv2.INTER_AREA)
     around = cv2.medianBlur(small, min(255, min(small.shape) // 2 | 1))
     cubes = (around - small.astype(np.float32)) ** 3
@@ -37,49 +82,57 @@ def darkness_of_ink(grey: np.ndarray) -> float:
 
 
 def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of the paper's light that dark things take away, and its noise: (H, W) float32, in [0, 1].
+    """Return the share of the paper's light that dark things take away, (H, W) float32 in [0, 1], and its noise.
 
-    Noise is a standard deviation; the less light, the larger it is beside it. `reach` is a share of the shorter side:
-    narrower things are ink, wider ones shadow.
+    The noise (H, W) float32 is a standard deviation, larger where there is less light. `reach` is a share of the
+    shorter side: narrower things are ink, wider ones shadow.
     """
     height, width = grey.shape
     small = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
     small = cv2.medianBlur(small, 3)
     side = max(3, int(reach * min(small.shape)) | 1)
-    # Padded, so that a shadow across a corner counts as going on outside the picture.
+    # The padding lets a shadow across a corner go on outside the picture.
     background = cv2.copyMakeBorder(small, side, side, side, side, cv2.BORDER_REPLICATE)
     background = cv2.morphologyEx(background, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     background = cv2.resize(background[side:-side, side:-side], (width, height), interpolation=cv2.INTER_LINEAR)
-    background = cv2.erode(background, np.ones((5, 5), np.uint8))  # a shadow's edge is not a line
+    background = cv2.erode(background, np.ones((SHADOW_EDGE, SHADOW_EDGE), np.uint8))
     light = np.maximum(background, DARKEST_PAPER).astype(np.float32)
     missing = np.clip(1 - grey / light, 0, 1)
-    # The closing rides on top of the grain.
+    # The closing takes the lightest grain for the paper: the median is what this adds everywhere.
     return np.maximum(missing - np.median(missing), 0), grain(grey.astype(np.float32)) / light
 
 
 def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Make the strength of ink (H, W) in [0, 1] even: light weighs on dark and pale ink alike, and pens run dry.
+    """Divide ink (H, W) in [0, 1] by its local strength, so that neither light nor a pen running dry makes it fade.
 
-    What is no stronger than NOISE times the noise (H, W), as grain in a shadow, is not made as strong as ink.
+    Weak ink is left weak, as is grain in a shadow by its noise (H, W).
     """
-    small = cv2.resize(cv2.GaussianBlur(ink, (0, 0), 1.5), (64, 64), interpolation=cv2.INTER_AREA)
-    strength = cv2.blur(cv2.dilate(small, np.ones((5, 5), np.uint8)), (3, 3))
+    blurred = cv2.GaussianBlur(ink, (0, 0), STRENGTH_BLUR)
+    small = cv2.resize(blurred, (STRENGTH_GRID, STRENGTH_GRID), interpolation=cv2.INTER_AREA)
+    strength = cv2.blur(cv2.dilate(small, np.ones((STRENGTH_REACH, STRENGTH_REACH), np.uint8)), (3, 3))
     strength = cv2.resize(strength, ink.shape[::-1])
-    weakest = np.maximum(NOISE * noise, max(LEVEL * float(strength.max()), 0.03))
+    weakest_ink = max(MIN_RELATIVE_STRENGTH * float(strength.max()), MIN_STRENGTH)
+    weakest = np.maximum(MIN_STRENGTH_OVER_NOISE * noise, weakest_ink)
     return np.asarray(np.minimum(ink / np.maximum(strength, weakest), 1))
 
 
 def grain(values: np.ndarray) -> float:
-    """Return the standard deviation of the noise in values (H, W): edges are too rare to move a median."""
-    differences = np.abs(values[::3, 6:] - values[::3, :-6])  # 6 apart: the enlarged grain of small pictures is as wide
-    return float(1.05 * np.median(differences)) if differences.size else 0.0
+    """Return the standard deviation of the noise in values (H, W); edges are too rare to move the median it is from."""
+    rows = values[::3]  # a third of them is enough
+    differences = np.abs(rows[:, GRAIN_STEP:] - rows[:, :-GRAIN_STEP])
+    return float(DEVIATION_PER_MEDIAN * np.median(differences)) if differences.size else 0.0
+
+
+def faintest_ink(ink: np.ndarray) -> float:
+    """Return the strength below which ink (H, W) in [0, 1] is not to be told from grain."""
+    return max(FAINTEST_INK, MIN_INK_OVER_GRAIN * grain(ink))
 
 
 def ink_mask(ink: np.ndarray) -> np.ndarray:
-    """Return where there is ink, (H, W) uint8 of 0 and 1: Otsu's threshold (1979) among all that rises above grain."""
-    floor = max(FAINTEST_RISE, 5 * grain(ink))
+    """Return the mask (H, W) uint8 of 0 and 1 of ink (H, W), by Otsu's threshold (1979) over all that is not grain."""
+    floor = faintest_ink(ink)
     risen = ink[ink > floor]
-    if risen.size < 16:
+    if risen.size < MIN_INK_PIXELS:
         return np.zeros(ink.shape, np.uint8)
     threshold, _ = cv2.threshold((risen * 255).astype(np.uint8)[None], 0, 255, cv2.THRESH_OTSU)
-    return (ink > max(floor, 0.85 * threshold / 255)).astype(np.uint8)
+    return (ink > max(floor, OTSU_SHARE * threshold / 255)).astype(np.uint8)

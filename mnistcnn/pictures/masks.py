@@ -1,21 +1,29 @@
-"""What is measured of a mask of strokes: their width, and how much it varies."""
+"""Measures of a mask of strokes: how wide they are, and how much their width varies."""
 
 import cv2
 import numpy as np
 
+# pixels: a stroke's middle counts if it is this far from paper; in a line of one pixel it is 1 away (132 photos right
+# at 0.75 and at 3)
+MIN_RIDGE = 1.5
+
 
 def stroke_width(mask: np.ndarray) -> float:
-    """Return the mean width of the strokes of a mask (H, W) uint8: a strip is on average w / 4 from its own edge."""
+    """Return the strokes' mean width in pixels, given their mask (H, W) uint8 of 0 and 1.
+
+    The pixels of a strip of width w are w / 4 from its edge in the mean.
+    """
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     return float(4 * distance[mask > 0].mean())
 
 
 def stroke_variation(mask: np.ndarray) -> float:
-    """Return the spread of the strokes' widths in a mask (H, W) uint8, as a share of their mean: a pen has one width.
+    """Return the standard deviation of the strokes' width as a share of its mean, given their mask (H, W) uint8.
 
-    After Epshtein, Ofek and Wexler, "Detecting Text in Natural Scenes with Stroke Width Transform", 2010.
+    A pen's strokes have nearly one width: Epshtein, Ofek and Wexler, "Detecting Text in Natural Scenes with Stroke
+    Width Transform", 2010.
     """
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    ridge = distance >= np.maximum(cv2.dilate(distance, np.ones((3, 3), np.uint8)), 1.5)
+    ridge = distance >= np.maximum(cv2.dilate(distance, np.ones((3, 3), np.uint8)), MIN_RIDGE)
     widths = distance[ridge]
     return float(widths.std() / widths.mean()) if widths.size else 0.0

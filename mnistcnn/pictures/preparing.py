@@ -1,16 +1,15 @@
-"""Where pictures come from, and each as the network gets it: a 28×28 digit as MNIST draws it.
+"""The way of a picture to the network: a picture → its digits, each 28×28 as MNIST draws it.
 
-`decoding` turns a file into grey levels, `sheet` cuts out what is written on, `strokes` finds the ink, and `drawing`
-draws it by MNIST's rules.
+`decoding` turns a file into grey levels, `sheet` cuts out the sheet that is written on, `strokes` finds the digits in
+its ink, and `mnist_style` draws them. Nothing here knows the network.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import cv2
 import numpy as np
 
-from mnistcnn.config import SIZE
+from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
@@ -19,8 +18,6 @@ from mnistcnn.pictures.mnist_style import looks_like_mnist, render
 from mnistcnn.pictures.sheet import cut_out, find_sheet
 from mnistcnn.pictures.strokes import digit_mask, digit_masks
 
-Invert = Literal["auto", "yes", "no"]
-Digits = Literal["one", "many"]
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright picture, right and bottom excluded
 
 LIGHT_ON_DARK: dict[Invert, bool | None] = {"auto": None, "no": True, "yes": False}
@@ -31,61 +28,49 @@ class PreparedDigit:
     """A digit as the network gets it."""
 
     image: np.ndarray  # (28, 28) uint8, light on dark
-    box: Box  # where it stands in the picture
-    others: int = 0  # things of its size beside it; with many it is rather a page of text
-    thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8, the picture itself
+    box: Box  # its place in the picture
+    others: int = 0  # count of other things of its size; a page of text has many
+    thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8: the whole picture
 
 
 def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
-    """Read a picture as its one digit, or as the digits of a number in one line, from left to right.
+    """Read a picture as one digit, or as the digits of a number in one line, from left to right.
 
-    `invert` says whether strokes are dark on light, and so are to be inverted ("auto": find out). Raises MnistcnnError
-    where the picture cannot be read, NoDigitFoundError where it holds no stroke.
+    `invert` says whether the strokes are dark on light, and so to be inverted ("auto": find out). Raises MnistcnnError
+    if the picture cannot be read, NoDigitFoundError if it holds no stroke.
     """
     if picture.error is not None:
         raise MnistcnnError(picture.error)
     grey = decode_picture(picture.name, picture.source)
-    found = prepare(grey, invert=invert) if digits == "one" else prepare_many(grey, invert=invert)
+    found = prepare(grey, invert=invert, digits=digits)
     if not found:
         raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")
     thumbnail = _thumbnail(grey.levels)
     return [replace(digit, thumbnail=thumbnail) for digit in found]
 
 
-def prepare(grey: GreyPicture, *, invert: Invert = "auto") -> list[PreparedDigit]:
-    """Find the one digit of a picture, as MNIST would have drawn it; none where there is no stroke.
+def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
+    """Draw the digits of a picture as MNIST would have drawn them; return none if there is no stroke.
 
-    An image that is drawn as MNIST's are comes out as it went in, bit for bit, or inverted.
+    An image in MNIST's style comes out bit for bit as it went in, or inverted. Digits that touch come as one.
     """
-    drawn = _as_drawn(grey, invert)
-    if drawn is not None:
+    if (drawn := _drawn_as_mnist(grey, invert)) is not None:
         return [drawn]
-    grey, copy = _sheet_and_copy(grey, LIGHT_ON_DARK[invert])
-    found = digit_mask(copy, LIGHT_ON_DARK[invert])
-    return [] if found is None else [PreparedDigit(render(found[0]), _box(found[0], grey, copy), found[1])]
-
-
-def prepare_many(grey: GreyPicture, *, invert: Invert = "auto") -> list[PreparedDigit]:
-    """Find the digits of a number in one line, from left to right; digits that touch come as one."""
-    drawn = _as_drawn(grey, invert)
-    if drawn is not None:
-        return [drawn]
-    grey, copy = _sheet_and_copy(grey, LIGHT_ON_DARK[invert])
-    return [PreparedDigit(render(mask), _box(mask, grey, copy)) for mask in digit_masks(copy, LIGHT_ON_DARK[invert])]
-
-
-def _sheet_and_copy(grey: GreyPicture, light_on_dark: bool | None) -> tuple[GreyPicture, np.ndarray]:
-    """Return a picture, or only the sheet that it shows, and the working copy of it."""
+    light_on_dark = LIGHT_ON_DARK[invert]
     copy = working_copy(grey.levels)
-    sheet = find_sheet(copy, light_on_dark)
-    if sheet is None:
-        return grey, copy
-    grey = cut_out(grey, sheet)
-    return grey, working_copy(grey.levels)
+    if (sheet := find_sheet(copy, light_on_dark)) is not None:
+        grey = cut_out(grey, sheet)
+        copy = working_copy(grey.levels)  # of the picture's own pixels: the first copy has too few on a small sheet
+    if digits == "many":
+        return [PreparedDigit(render(mask), _box(mask, grey, copy)) for mask in digit_masks(copy, light_on_dark)]
+    if (found := digit_mask(copy, light_on_dark)) is None:
+        return []
+    mask, others = found
+    return [PreparedDigit(render(mask), _box(mask, grey, copy), others)]
 
 
-def _as_drawn(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
-    """Return the picture itself where it is drawn as MNIST draws, in either polarity; else None."""
+def _drawn_as_mnist(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
+    """Return the picture itself if it is in MNIST's style, in either polarity, else None."""
     if grey.levels.shape != (SIZE, SIZE):
         return None
     for levels, inverts in ((grey.levels, "no"), (255 - grey.levels, "yes")):
@@ -95,6 +80,7 @@ def _as_drawn(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
 
 
 def _thumbnail(levels: np.ndarray) -> np.ndarray:
+    """Return grey levels (H, W) uint8 with their longer side SIZE."""
     if levels.shape == (SIZE, SIZE):
         return levels
     scale = SIZE / max(levels.shape)
@@ -103,7 +89,7 @@ def _thumbnail(levels: np.ndarray) -> np.ndarray:
 
 
 def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:
-    """Return where in the upright picture a mask of a copy of its grey levels lies."""
+    """Return the box in the upright picture of a mask on a copy of its grey levels."""
     x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
     scale = grey.scale * max(grey.levels.shape) / max(copy.shape)
     left, right = (round(scale * place + grey.scale * grey.left) for place in (x, x + width))

@@ -1,7 +1,9 @@
-"""Which strokes are the digit's: grey levels → the mask of a digit, or of each digit of a number.
+"""A finder of digits among the ink: working copy → the mask of its one digit, or of each digit of a number.
 
-The ink is looked for with several reaches and, where that is in doubt, both ways round; the connected parts that make
-the best digit win. Lengths are those of the working copy.
+The ink is looked for with several reaches and, if in doubt, in both polarities; the connected parts that make the best
+digit win. Lengths in pixels are lengths on the working copy. Nothing here knows which digit it is.
+
+Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
 """
 
 from dataclasses import dataclass
@@ -10,94 +12,153 @@ import cv2
 import numpy as np
 
 from mnistcnn.pictures.frame import erase_frame
-from mnistcnn.pictures.ink import SIDE, darkness_of_ink, grain, ink_mask, levelled, missing_light
+from mnistcnn.pictures.ink import WORKING_SIDE, darkness_of_ink, faintest_ink, grain, ink_mask, levelled, missing_light
 from mnistcnn.pictures.masks import stroke_variation, stroke_width
 from mnistcnn.pictures.ruled_paper import erase_rules
 
-SPECK = 0.03  # what is shorter, as a share of SIDE, is no stroke
-FAINTEST = 0.04  # of the paper's light: fainter things are no ink
-SHADE = 0.25  # along the border, weaker ink is rather where the light falls off
-SURE = 0.5  # a polarity surer than this is not put in question
-RIVAL = 0.6  # of the best part's score: shadow weakens strokes, so that a bright stump may outdo all the rest
-LOOSE = 0.2  # of the best part's score, at least, has what belongs to the digit, ...
-NEAR = 0.25  # ... and is no farther away than this share of its size
-REACHES = (0.1, 0.18, 0.32)  # of the shorter side: wider than the strokes, narrower than a shadow
+# × the shorter side: things narrower than the reach are ink; each is tried, the best digit wins (132 photos right
+# with each alone, not with 0.05 added)
+REACHES = (0.1, 0.18, 0.32)
+# in [0, 1], 1 for surely dark or surely light ink: a surer polarity is not put in question (132 photos right from 0
+# to 1)
+SURE_POLARITY = 0.5
+# × full ink: if the grain is more, the ink is faint, and looked for again in a blurred picture (132 photos right from
+# 0.0125 to 0.2)
+MAX_GRAIN = 0.05
+# percent: the percentile of ink that is full ink; strokes cover more than what is left (132 photos right from 98 to
+# 100)
+FULL_INK_PERCENTILE = 99.8
+# pixels: the standard deviation of the blur of faint ink in coarse grain (132 photos right from 0.75 to 12)
+GRAIN_BLUR = 3
+
+# share of WORKING_SIDE: a part with a longer side below is a speck, not a stroke (132 photos right from 0.0075 to 0.12)
+MIN_PART_SIDE = 0.03
+# × width + height of a part's box: a weak part with more pixels on the picture's border is shade (132 photos right
+# from 0.1 to 1.6)
+MAX_SHADE_CONTACT = 0.4
+# strength in [0, 1]: weaker parts along the border are shade, where the light falls off (132 photos right from 0.0625
+# to 1)
+MAX_SHADE_STRENGTH = 0.25
+# exponent of a part's score for its pixels on the picture's border, as a share of width + height of its box (132
+# photos right from 2 to 16, not at 1)
+BORDER_PENALTY = 4
+
+# × a digit's longer side: wider strokes, as of a blob, lower its quality (132 photos right from 0.05 to 0.8)
+MAX_STROKE_WIDTH = 0.2
+# exponent of a digit's quality for the excess of its stroke width over MAX_STROKE_WIDTH (132 photos right from 6.25
+# to 100)
+BLOB_PENALTY = 25
+# × the mean stroke width: a larger standard deviation of it, as of a shadow's edge, lowers a digit's quality (132
+# photos right from 0.05 to 0.8)
+MAX_VARIATION = 0.2
+# exponent of a digit's quality for the excess of that deviation over MAX_VARIATION (132 photos right from 1 to 16)
+VARIATION_PENALTY = 4
+
+# × the best score: the digit is the largest part with more, as the best may be what a shadow leaves bright (132
+# photos right from 0.3 to 1, not at 0.15)
+MIN_RIVAL_SCORE = 0.6
+# × that part's height: if it surrounds a higher part, it is a frame, and what it surrounds the digit (132 photos
+# right from 0.15 to 1, not at 0.075)
+MIN_FRAMED_HEIGHT = 0.3
+# × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.05 to
+# 0.8)
+MIN_LOOSE_SCORE = 0.2
+# × the longer side of the digit's first part: a loose part that is longer does not belong to it (132 photos right
+# from 0.4 to 6.4)
+MAX_LOOSE_SIDE = 1.6
+# × the longer side of the digit's first part: a loose part this near to the digit belongs to it (132 photos right
+# from 0.0625 to 1)
+MAX_GAP = 0.25
+# × the score of the digit's first part: another part with more counts as a thing of its size (not swept;
+# strangers.py: all pages of text are told)
+MIN_OTHER_SCORE = 0.4
+
+# × the best score: a part with more is a digit of the number (5 of 10 pictures of numbers are right from 0.05 to 0.5,
+# 3 at 0.6)
+MIN_DIGIT_SCORE = 0.3
+# × the best score: a part with more may be a stroke of the digit above or below it (5 of 10 pictures of numbers are
+# right from 0 to 0.3)
+MIN_STROKE_SCORE = 0.1
+# × the narrower part's width: two parts whose columns overlap by more are strokes of one digit (5 of 10 pictures of
+# numbers are right from 0 to 0.9)
+MIN_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
 class Parts:
     """The connected parts of an ink mask, and how much each looks like a written digit."""
 
-    ink: np.ndarray  # (H, W) float32, levelled
-    labels: np.ndarray  # (H, W) int32: 0 paper, 1 the first part …
+    ink: np.ndarray  # (H, W) float32 in [0, 1], levelled
+    labels: np.ndarray  # (H, W) int32: 0 on paper, 1 on the first part, and so on
     boxes: np.ndarray  # (parts + 1, 4) int: x, y, width, height
-    scores: np.ndarray  # (parts + 1,) float: 0 for paper and specks
+    scores: np.ndarray  # (parts + 1,) float: 0 for paper, specks and shade
 
     @property
     def best(self) -> int:
-        """The part that looks most like a digit."""
+        """The number of the part that looks most like a digit."""
         return int(np.argmax(self.scores))
 
     @property
     def ranked(self) -> list[int]:
-        """The parts that may be strokes, the best first."""
+        """The numbers of the parts that may be strokes, the best first."""
         return [int(part) for part in np.argsort(-self.scores) if self.scores[part]]
 
     def mask(self, parts: list[int]) -> np.ndarray:
-        """Return the mask (H, W) uint8 of some parts."""
+        """Return the mask (H, W) uint8 of 0 and 1 of some parts."""
         return np.isin(self.labels, parts).astype(np.uint8)
 
     def quality(self, parts: list[int]) -> float:
-        """Return a figure to compare polarities and reaches by: strong strokes of one width; 0 without a digit.
+        """Return how much some parts look like a digit, 0 if none does: large, strong, and of one stroke width.
 
-        A pen has one width; a blob has too much, and light between strokes and a shadow's edge has many.
+        A blob is too wide; the light between strokes and a shadow's edge have many widths.
         """
         if not self.scores[self.best]:
             return 0.0
         mask = self.mask(parts)
         _, _, width, height = cv2.boundingRect(mask)
-        blob = max(0.0, stroke_width(mask) / max(width, height) - 0.2)
-        uneven = max(0.0, stroke_variation(mask) - 0.2)
-        whole = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # as if its parts were one
-        return float(self.scores[parts[0]] * whole * self.ink[mask > 0].mean() * np.exp(-25 * blob - 4 * uneven))
+        blob = max(0.0, stroke_width(mask) / max(width, height) - MAX_STROKE_WIDTH)
+        uneven = max(0.0, stroke_variation(mask) - MAX_VARIATION)
+        growth = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # of the first part by the others
+        penalty = np.exp(-BLOB_PENALTY * blob - VARIATION_PENALTY * uneven)
+        return float(self.scores[parts[0]] * growth * self.ink[mask > 0].mean() * penalty)
 
 
 def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
-    """Find the one digit of a working copy (H, W) uint8; None where there is no stroke.
+    """Find the one digit in a working copy (H, W) uint8; return None if there is no stroke.
 
-    Returns its mask (H, W) uint8 of 0 and 1, and how many other things of its size there are: a page of text has many.
-    `light_on_dark` is the polarity, None to find it out.
+    Returns the digit's mask (H, W) uint8 of 0 and 1, and how many other things of its size there are, as in a text.
+    `light_on_dark` is the polarity, None if it is not known.
     """
     parts = find_parts(grey, light_on_dark)
     if parts is None:
         return None
     digit = _one_digit(parts)
-    others = int((parts.scores > 0.4 * parts.scores[digit[0]]).sum()) - len(digit)
+    others = int((parts.scores > MIN_OTHER_SCORE * parts.scores[digit[0]]).sum()) - len(digit)
     return parts.mask(digit), max(0, others)
 
 
 def digit_masks(grey: np.ndarray, light_on_dark: bool | None = None) -> list[np.ndarray]:
-    """Find the digits of a number in one line as `digit_mask` finds one, from left to right; none without a stroke."""
+    """Find the digits of a number in one line, from left to right, as `digit_mask` finds one; none without a stroke."""
     parts = find_parts(grey, light_on_dark)
     if parts is None:
         return []
     digits: list[list[int]] = []
     for part in parts.ranked:
-        if parts.scores[part] <= 0.1 * parts.scores[parts.best]:
+        if parts.scores[part] <= MIN_STROKE_SCORE * parts.scores[parts.best]:
             break
-        upright = next((digit for digit in digits if _one_above_the_other(parts, part, digit[0])), None)
-        if upright is not None:
-            upright.append(part)
-        elif parts.scores[part] > 0.3 * parts.scores[parts.best]:
+        in_column = next((digit for digit in digits if _one_above_the_other(parts, part, digit[0])), None)
+        if in_column is not None:
+            in_column.append(part)
+        elif parts.scores[part] > MIN_DIGIT_SCORE * parts.scores[parts.best]:
             digits.append([part])
     return [parts.mask(digit) for digit in sorted(digits, key=lambda digit: int(parts.boxes[digit[0]][0]))]
 
 
 def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
-    """Find the parts with the polarity and the reach that give the best digit; None where there is no stroke."""
+    """Find the parts in the polarity and with the reach that give the best digit; return None if there is no stroke."""
     darkness = darkness_of_ink(grey)
     if light_on_dark is None:
-        polarities = [False, True] if abs(darkness) < SURE else [darkness < 0]
+        polarities = [False, True] if abs(darkness) < SURE_POLARITY else [darkness < 0]
     else:
         polarities = [light_on_dark]
     papers = [255 - grey if inverted else grey for inverted in polarities]
@@ -107,29 +168,29 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
 
 
 def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
-    """Return the parts of dark ink on light paper, rules erased, scored by strength, size, and being off the border."""
+    """Return the parts of dark ink on light paper, without rules and frame, scored by strength, size and place."""
     ink, noise = missing_light(grey, reach)
-    if grain(ink) > 0.05 * np.percentile(ink, 99.8):  # faint ink in coarse grain
-        ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), 3), reach)
-    faintest = max(FAINTEST, 5 * grain(ink))
+    if grain(ink) > MAX_GRAIN * np.percentile(ink, FULL_INK_PERCENTILE):
+        ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), GRAIN_BLUR), reach)
+    faintest = faintest_ink(ink)
     even = levelled(ink, noise)
     mask = erase_frame(erase_rules(ink, ink_mask(even)))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     scores = np.zeros(count)
     for part in range(1, count):
         x, y, width, height, _ = boxes[part]
-        if max(width, height) < SPECK * SIDE:
+        if max(width, height) < MIN_PART_SIDE * WORKING_SIDE:
             continue
         there = labels[y : y + height, x : x + width] == part
         strength = float(ink[y : y + height, x : x + width][there].mean())
-        border = _along_the_border(there, x, y, mask.shape)
-        shade = border > 0.4 * (width + height) and strength < SHADE
-        if strength >= faintest and not shade:
-            scores[part] = strength * np.hypot(width, height) * np.exp(-4 * border / (width + height))
+        border = _pixels_on_border(there, x, y, mask.shape)
+        is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
+        if strength >= faintest and not is_shade:
+            scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
     return Parts(even, labels, boxes[:, :4], scores)
 
 
-def _along_the_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
+def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
     """Count the pixels of a part, whose box begins at x and y, that lie on the picture's border."""
     height, width = there.shape
     sides = (there[0], there[-1], there[:, 0], there[:, -1])
@@ -138,40 +199,42 @@ def _along_the_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...])
 
 
 def _one_digit(parts: Parts) -> list[int]:
-    """Return the parts of the one digit: the largest of the best, or what it frames, and all that leads on from it.
+    """Return the parts of the one digit: the largest of the best, or what it frames, and all that lead on from it.
 
-    So a 5 has its loose bar, and a 0 that rules or a shadow's edge cut to pieces is whole again.
+    Loose parts give a 5 its bar, and make a 0 whole again that rules or a shadow's edge cut to pieces.
     """
     ranked = parts.ranked
-    rivals = [part for part in ranked if parts.scores[part] > RIVAL * parts.scores[parts.best]]
+    rivals = [part for part in ranked if parts.scores[part] > MIN_RIVAL_SCORE * parts.scores[parts.best]]
     best = max(rivals, key=lambda part: float(np.hypot(*parts.boxes[part][2:])), default=parts.best)
     x, y, width, height = parts.boxes[best]
     for part in ranked:
         left, top, w, h = parts.boxes[part]
-        if left > x and top > y and left + w < x + width and top + h < y + height and h > 0.3 * height:
+        if left > x and top > y and left + w < x + width and top + h < y + height and h > MIN_FRAMED_HEIGHT * height:
             best, (x, y, width, height) = part, parts.boxes[part]
             break
     side = max(width, height)
     loose = [
         part
         for part in ranked
-        if part != best and parts.scores[part] > LOOSE * parts.scores[best] and max(parts.boxes[part][2:]) < 1.6 * side
+        if part != best
+        and parts.scores[part] > MIN_LOOSE_SCORE * parts.scores[best]
+        and max(parts.boxes[part][2:]) < MAX_LOOSE_SIDE * side
     ]
     digit = [best]
-    for part in digit:  # which grows meanwhile
-        near = [other for other in loose if _distance(parts.boxes[part], parts.boxes[other]) < NEAR * side]
+    for part in digit:  # the list grows within the loop
+        near = [other for other in loose if _distance(parts.boxes[part], parts.boxes[other]) < MAX_GAP * side]
         digit += near
         loose = [other for other in loose if other not in near]
     return digit
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> int:
-    """Return how far apart two boxes (x, y, width, height) are, to the right, left, above or below; 0 if they touch."""
+    """Return the larger of the gaps across and down between two boxes (x, y, width, height); 0 if they touch."""
     (x1, y1, width1, height1), (x2, y2, width2, height2) = one, other
     return int(max(x2 - (x1 + width1), x1 - (x2 + width2), y2 - (y1 + height1), y1 - (y2 + height2), 0))
 
 
 def _one_above_the_other(parts: Parts, one: int, other: int) -> bool:
-    """Tell whether two parts are strokes of one digit rather than neighbours in a line."""
+    """Tell whether two parts are strokes of one digit rather than neighbours in a line: one stands above the other."""
     (x1, _, width1, _), (x2, _, width2, _) = parts.boxes[one], parts.boxes[other]
-    return bool(min(x1 + width1, x2 + width2) - max(x1, x2) > 0.5 * min(width1, width2))
+    return bool(min(x1 + width1, x2 + width2) - max(x1, x2) > MIN_OVERLAP * min(width1, width2))

@@ -18,7 +18,7 @@ LABELS = DIGITS.labels[:64]
 def augmented(
     images: np.ndarray, seed: int = 0, step: int = 0, rows: slice = slice(None), labels: np.ndarray | None = None
 ) -> np.ndarray:
-    """What a training step makes of a batch, or of some rows of it; by default, of one without 1s."""
+    """Return a batch, or some rows of it, as a training step distorts it; by default no label is 1."""
     answers = tf.constant((np.zeros(len(images), np.uint8) if labels is None else labels)[rows])
     moment = tf.constant(step, tf.int64)
     result, _ = augment(tf.constant(images[rows]), answers, seed, moment, batch_size=len(images), rows=rows)
@@ -26,7 +26,7 @@ def augmented(
 
 
 def test_the_same_seed_and_step_distort_alike_and_others_do_not() -> None:
-    """A resumed run sees the same pictures; each step, seed and picture has distortions of its own."""
+    """Distortions are the same if seed and step are, and differ between seeds, steps and images."""
     first = augmented(IMAGES)
     assert np.array_equal(first, augmented(IMAGES))
     assert not np.array_equal(first, augmented(IMAGES, step=1))
@@ -36,7 +36,7 @@ def test_the_same_seed_and_step_distort_alike_and_others_do_not() -> None:
 
 
 def test_digits_stay_digits() -> None:
-    """Values stay in [0, 1], about as much ink is left, and it stays within a few pixels of where it was."""
+    """Values stay in [0, 1], ink by and large its amount, and its centre within 5 pixels, if digits are distorted."""
     distorted = augmented(IMAGES)
     assert distorted.shape == IMAGES.shape
     assert distorted.dtype == np.float32
@@ -52,22 +52,22 @@ def test_digits_stay_digits() -> None:
 
 
 def test_an_empty_picture_stays_empty() -> None:
-    """Nothing comes in from outside, and an empty 1 gets no flag."""
+    """An image stays empty if it is empty, even if its label is 1."""
     assert not augmented(np.zeros((64, 28, 28, 1), np.float32), labels=np.ones(64, np.uint8)).any()
 
 
 @pytest.mark.parametrize("value", [0.25, 1.0])
 def test_interpolation_keeps_a_flat_area_flat(value: float) -> None:
-    """Far from the border a constant picture keeps its value, whatever the displacement."""
+    """A constant image keeps its value far from the border, whatever the displacement."""
     flat = augmented(np.full((8, 28, 28, 1), value, np.float32))[:, 10:18, 10:18]
     np.testing.assert_allclose(flat, value, atol=1e-5)
 
 
 def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
-    """However many processes share a batch, each picture of it is distorted alike.
+    """Images are distorted alike if several processes share their batch.
 
-    The flags of 1s are so to the rounding of coordinates: a CPU computes the last few of a batch by other instructions
-    than the rest.
+    Flags are alike up to the rounding of coordinates: a CPU computes the last few of a batch by other instructions than
+    the rest.
     """
     rounding = 28 * float(np.finfo(np.float32).eps)
     whole = augmented(IMAGES, labels=LABELS)
@@ -79,13 +79,13 @@ def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
 
 @pytest.fixture
 def undistorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the flags as all that is done to a picture."""
+    """Turn all distortions off but the flags."""
     for constant in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC", "OUTLIERS"):
         monkeypatch.setattr(augmentation, constant, 0.0)
 
 
 def strokes(slant: float) -> np.ndarray:
-    """One thousand pictures of one straight stroke, from rows 4 to 23, that moves `slant` columns a row."""
+    """Return 1,000 images of one straight stroke from row 4 to row 23 that moves `slant` columns a row."""
     picture = np.zeros((28, 28), np.float32)
     for row in range(4, 24):
         column = round(13.5 + slant * (row - 13.5))
@@ -96,7 +96,7 @@ def strokes(slant: float) -> np.ndarray:
 @pytest.mark.usefixtures("undistorted")
 @pytest.mark.parametrize("slant", [0.0, -0.25, 0.25])
 def test_two_in_five_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
-    """The flag is new ink left of the stroke, in its upper two thirds, that falls to the left from its top."""
+    """Two of five upright 1s get ink left of the stroke, in its upper two thirds, falling from its top."""
     ones = strokes(slant)
     flagged = augmented(ones, labels=np.ones(1000, np.uint8))
     added = (flagged - ones)[..., 0]
@@ -112,7 +112,7 @@ def test_two_in_five_ones_get_a_flag_at_the_upper_left(slant: float) -> None:
 
 @pytest.mark.usefixtures("undistorted")
 def test_a_flag_is_as_sharp_as_it_would_be_undistorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moved with its 1 by parts of a pixel it gets no softer: what is resampled twice gives itself away."""
+    """A flag stays as sharp if it is moved with its 1 by parts of a pixel, as it is resampled once."""
     ones, labels = strokes(0.0), np.ones(1000, np.uint8)
 
     def softness(shift: float) -> float:
@@ -125,7 +125,7 @@ def test_a_flag_is_as_sharp_as_it_would_be_undistorted(monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("undistorted")
 def test_only_upright_ones_get_a_flag() -> None:
-    """Any other digit, and a 1 at a slant, which a flag would make a 7, are left as they are."""
+    """A digit gets no flag if it is not a 1, or is a slanting 1, which a flag would make a 7."""
     np.testing.assert_allclose(augmented(strokes(0.0), labels=np.full(1000, 7, np.uint8)), strokes(0.0), atol=1e-3)
     np.testing.assert_allclose(augmented(strokes(-0.6), labels=np.ones(1000, np.uint8)), strokes(-0.6), atol=1e-3)
 
@@ -162,7 +162,7 @@ ON_ITS_SIDE = {"left turn", "right turn"}
 def test_outliers_are_reflections_that_show_no_digit(
     monkeypatch: pytest.MonkeyPatch, digit: int, outliers: set[str]
 ) -> None:
-    """What comes as no digit is one of its digit's reflections, and every one of them comes; the rest is as it was."""
+    """Each reflection that shows no digit comes, marked so, if outliers are certain; other images are as before."""
     monkeypatch.setattr(augmentation, "OUTLIERS", 1.0)
     monkeypatch.setattr(augmentation, "FLAGGED", 0.0)
     picture = np.zeros((28, 28), np.float32)
@@ -185,7 +185,7 @@ def test_outliers_are_reflections_that_show_no_digit(
 
 
 def test_one_image_in_a_hundred_is_no_digit_but_never_the_first_of_a_batch() -> None:
-    """A record, which is of digits, has at least one to tell of."""
+    """About 1 % of images are outliers, and never the first of a batch, as a log's record tells of digits only."""
     shares = []
     for step in range(80):
         moment = tf.constant(step, tf.int64)

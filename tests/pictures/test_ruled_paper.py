@@ -1,0 +1,34 @@
+"""Rules erased from ink."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mnistcnn.pictures.ruled_paper import erase_rules
+
+
+@pytest.mark.parametrize("width", [3, 5, 9, 20])
+def test_strokes_stronger_than_the_rules_lose_nothing_to_them(width: int) -> None:
+    """A loop of any width stays whole, and the rules vanish, if they are a third as strong."""
+    loop, rules = np.zeros((512, 512), np.float32), np.zeros((512, 512), np.float32)
+    cv2.ellipse(loop, (256, 256), (150, 200), 0, 0, 360, 1.0, width)
+    for row in range(30, 512, 50):
+        cv2.line(rules, (0, row), (511, row + 8), 0.33, 3)
+    ink = np.maximum(loop, rules)
+    assert np.array_equal(erase_rules(ink, (ink > 0.2).astype(np.uint8)), loop > 0)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.015, 0.03, 0.045, 0.06])
+def test_rules_as_strong_as_a_pencil_vanish_at_any_slant(slope: float) -> None:
+    """Hairlines vanish at any slant, and strokes that cross them stay, if both are as strong."""
+    pencil, squares = np.zeros((512, 512), np.uint8), np.zeros((512, 512), np.uint8)
+    cv2.ellipse(pencil, (256, 256), (90, 130), 25, 0, 360, 80, 4, cv2.LINE_AA)
+    for middle in range(-15, 530, 43):
+        there = [round(16 * (middle + slope * along)) for along in (256, -256)]
+        cv2.line(squares, (0, there[0]), (16 * 512, there[1]), 70, 2, cv2.LINE_AA, shift=4)
+        cv2.line(squares, (there[1], 0), (there[0], 16 * 512), 70, 2, cv2.LINE_AA, shift=4)
+    ink = np.maximum(pencil, squares).astype(np.float32) / 255
+    left = erase_rules(ink, (ink > 0.1).astype(np.uint8))
+    off_the_loop = cv2.dilate(pencil, np.ones((15, 15), np.uint8)) == 0
+    assert not (left & off_the_loop)[16:-16, 16:-16].any()  # of a rule across a corner there is too little to tell
+    assert left[pencil > 25].mean() > 0.75  # where the loop runs along a rule, nothing tells them apart

@@ -1,0 +1,58 @@
+"""Digits put together from their strokes."""
+
+import cv2
+import numpy as np
+import pytest
+from drawn_pictures import CLEAN, difference, read, seven
+
+from mnistcnn.pictures.decoding import GreyPicture
+from mnistcnn.pictures.preparing import prepare
+
+
+@pytest.mark.parametrize("edge", [120, 180], ids=lambda edge: f"from row {edge}")
+def test_chalk_that_lies_half_in_shadow_is_one_digit(edge: int) -> None:
+    """A digit in chalk stays whole if half of it lies in shadow, where light strokes lose half of their contrast."""
+    board = np.full((300, 300), 18, np.uint8)
+    for middle, radius in ((95, 45), (200, 60)):
+        cv2.circle(board, (150, middle), radius, 235, 9, cv2.LINE_AA)
+    in_shadow = np.where(np.arange(300)[:, None] < edge, board, board // 2)
+    assert difference(read(in_shadow), read(board)) < 0.12
+
+
+def test_what_lies_in_the_light_is_not_taken_for_the_whole() -> None:
+    """A 1 in chalk stays whole if its base is in the light and its much longer stem in shadow."""
+    board = np.full((300, 300), 10, np.uint8)
+    for start, end in (((150, 20), (150, 270)), ((95, 270), (205, 270))):
+        cv2.line(board, start, end, 250, 12, cv2.LINE_AA)
+    in_shadow = np.where(np.arange(300)[:, None] < 245, board // 2, board)
+    assert difference(read(in_shadow), read(board)) < 0.12
+
+
+def test_what_light_rules_cut_to_pieces_is_one_digit() -> None:
+    """A loop stays whole if a white grid cuts it into arcs, each near to the next ones only."""
+    loop = np.full((300, 300), 110, np.uint8)
+    cv2.circle(loop, (150, 150), 100, 20, 14, cv2.LINE_AA)
+    cut = loop.copy()
+    for line in (110, 190):
+        cut[line : line + 6] = cut[:, line : line + 6] = 180
+    assert difference(read(cut), read(loop)) < 0.12
+
+
+def test_a_number_is_read_as_its_digits_left_to_right() -> None:
+    """Each digit of a number comes with its box, and with a loose bar if it stands above."""
+    picture = np.hstack([seven(), seven(), seven()])
+    cv2.line(picture, (395, 40), (500, 40), 40, 12)
+    found = prepare(GreyPicture(picture), digits="many")
+    assert [digit.box[0] // 300 for digit in found] == [0, 1, 2]
+    assert difference(found[0].image, CLEAN) < 0.1
+    assert found[1].box[1] < 50
+    assert np.abs(np.subtract(found[2].box, (682, 67, 812, 242))).max() < 8
+
+
+def test_a_page_of_text_holds_many_other_things() -> None:
+    """Many other things are counted if the picture is a page of text, and none if it is a digit alone."""
+    text = np.full((600, 600), 240, np.uint8)
+    for row in range(60, 600, 70):
+        cv2.putText(text, "the quick brown fox", (20, row), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 30, 3)
+    assert prepare(GreyPicture(text))[0].others >= 5
+    assert prepare(GreyPicture(seven()))[0].others == 0
