@@ -1,7 +1,7 @@
 """The program `mnistcnn`, also `python -m mnistcnn`."""
 
+import os
 import signal
-import sys
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
             app(prog_name="mnistcnn")
         finally:
             if stop():
-                sys.exit(stop.exit_status)
+                os._exit(stop.exit_status)  # every line printed is flushed, and the end of Python can take a second
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def test_every_backend_has_a_line(mnistcnn: Run) -> None:
     """Installed or not: its version, its devices, the precision `auto` takes and why, or the way to install it."""
     done = mnistcnn("info")
     assert (done.returncode, done.stderr) == (0, "")
-    versions, chosen, blank, *backends = done.stdout.splitlines()
+    versions, chosen, blank, *backends = done.stdout.partition("\n\n/")[0].splitlines()  # a model's path comes next
     assert versions.startswith(f"mnistcnn {__version__}, python 3.")
     assert chosen == "backend by default: tensorflow"
     assert blank == ""
