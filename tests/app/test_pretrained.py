@@ -121,7 +121,13 @@ def test_training_starts_from_the_weights_of_a_model() -> None:
 
 def test_a_run_from_a_model_does_not_go_on_from_another(tmp_path: Path, trained: Path) -> None:
     """A checkpoint remembers the weights that its run started from, and the message names what differs."""
-    settings: dict[str, Any] = {"data": "sample", "model": tmp_path / "m.keras", "steps": 2, "log_every": 0, "quiet": True}
+    settings: dict[str, Any] = {
+        "data": "sample",
+        "model": tmp_path / "m.keras",
+        "steps": 2,
+        "log_every": 0,
+        "quiet": True,
+    }
     mnistcnn.train(init="pretrained", **settings)
     (tmp_path / "m.keras").unlink()
     with pytest.raises(MnistcnnError, match="is of another run: init was [0-9a-f]{64} and is now [0-9a-f]{64}"):
