@@ -71,7 +71,7 @@ def unmatched(files: Sequence[str], patterns: Sequence[str]) -> tuple[list[str],
 
 
 def test_a_tree_is_read_as_paths() -> None:
-    """Each name of a line has the folders above it, and what follows two spaces is no name."""
+    """Each name of a line has the folders above it, and what follows two spaces is not a name."""
     assert list(documented_files(SAMPLE)) == [
         "__init__.py",
         "errors.py",

@@ -28,7 +28,7 @@ class Split:
 
     @cached_property
     def has_ink(self) -> np.ndarray:
-        """Which images are not all black, (N,) bool. A picture in which no digit was found is all black."""
+        """Whether each image has ink, (N,) bool. A picture in which no digit was found is all black."""
         return np.asarray(self.images.any(axis=(1, 2)))
 
     def with_ink(self) -> "Split":

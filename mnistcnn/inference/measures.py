@@ -36,7 +36,7 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
 
 
 def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10); 0 if there are no labels."""
+    """Return the share of labels (N,) among the `k` likeliest of probabilities (N, 10); 0 without labels."""
     if not len(labels):
         return 0.0
     likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]

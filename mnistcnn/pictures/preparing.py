@@ -50,7 +50,7 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
 
 
 def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
-    """Draw the digits of a picture as MNIST would have drawn them; return none if there is no stroke.
+    """Draw the digits of a picture as MNIST would have drawn them; return none without a stroke.
 
     An image in MNIST's style comes out bit for bit as it went in, or inverted. Digits that touch come as one.
     """

@@ -124,7 +124,7 @@ class Parts:
 
 
 def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
-    """Find the one digit in a working copy (H, W) uint8; return None if there is no stroke.
+    """Find the one digit in a working copy (H, W) uint8; return None without a stroke.
 
     Returns the digit's mask (H, W) uint8 of 0 and 1, and how many other things of its size there are, as in a text.
     `light_on_dark` is the polarity, None if it is not known.
@@ -155,7 +155,7 @@ def digit_masks(grey: np.ndarray, light_on_dark: bool | None = None) -> list[np.
 
 
 def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
-    """Find the parts in the polarity and with the reach that give the best digit; return None if there is no stroke."""
+    """Find the parts in the polarity and with the reach that give the best digit; return None without a stroke."""
     darkness = darkness_of_ink(grey)
     if light_on_dark is None:
         polarities = [False, True] if abs(darkness) < SURE_POLARITY else [darkness < 0]

@@ -53,7 +53,7 @@ def _numbered(kinds: list[str]) -> list[str]:
 def use_device(backend: str, option: str) -> dict[str, str]:
     """Make a backend compute on a device from now on, and return the environment variables that Keras must find.
 
-    Neither the backend nor Keras may have computed anything before. Raises MnistcnnError if there is no such device.
+    Neither the backend nor Keras may have computed anything before. Raises MnistcnnError if the device does not exist.
     """
     kind, index = parse_device(option)
     if backend == "jax":

@@ -163,7 +163,7 @@ def _place(path: Path) -> str:
 
 
 def _own_places(checkpoints: Path) -> set[str]:
-    """Return the paths that the run behind these checkpoints recorded as its own; empty if there is no record."""
+    """Return the paths that the run behind these checkpoints recorded as its own; empty without a record."""
     try:
         return set(map(str, json.loads((checkpoints / OWNED_FILES).read_bytes())))
     except (OSError, ValueError, TypeError, RecursionError):

@@ -74,7 +74,7 @@ def test_importing_the_package_imports_nothing_heavy(python: Run) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """As of any other module."""
+    """The package raises AttributeError for a name that it does not offer, as any module does."""
     with pytest.raises(AttributeError, match="module 'mnistcnn' has no attribute 'fit'"):
         mnistcnn.fit  # noqa: B018
 
@@ -201,7 +201,7 @@ def test_the_library_finds_data_by_its_variable(result: TrainingResult, monkeypa
 
 
 def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Path) -> None:
-    """As well-formed HTML that holds the figures, an image for each mistake drawn, and the losses as a curve."""
+    """Results show themselves as well-formed HTML: the figures, an image for each mistake drawn, the losses as a curve."""
     assert result.test is not None
     assert result.model is not None
     shown = result._repr_html_()

@@ -145,7 +145,7 @@ def test_evaluate_as_json_is_one_object(command: Run, trained: Path) -> None:
 
 
 def test_of_many_models_tensorflow_says_nothing(mnistcnn: Run, trained: Path, tmp_path: Path) -> None:
-    """Of five networks in one process it would warn."""
+    """`evaluate` prints no warning of TensorFlow's, which it gives of five networks in one process."""
     names = [f"{number}.keras" for number in range(5)]
     for name in names:
         (tmp_path / name).symlink_to(trained)
@@ -218,7 +218,7 @@ def test_predict_shows_what_the_network_saw(command: Run, trained: Path, tmp_pat
 
 
 def test_what_the_network_saw_is_saved(command: Run, trained: Path, tmp_path: Path) -> None:
-    """As PNG files of the pictures' names, numbered where they are alike, cut where long; twice only by force."""
+    """`--save-inputs` names files after the pictures, numbers equal names, cuts long ones, and replaces by force alone."""
     (tmp_path / "folder").mkdir()
     drawn, long = write_digit(tmp_path / "one.png"), f"{'あ' * 80}.png"
     shutil.copy(drawn, tmp_path / "folder" / "one.png")

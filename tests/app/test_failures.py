@@ -277,7 +277,7 @@ def test_resuming_replaces_only_what_its_run_may_write(command: Run, tmp_path: P
     ],
 )
 def test_a_log_keeps_the_lines_of_its_run_alone(tmp_path: Path, content: bytes) -> None:
-    """Of a file that was to be replaced, and of steps that are taken again, nothing is left."""
+    """A log keeps no line of a file that was to be replaced, nor of steps that are taken again."""
     ours = b'{"step": 5, "loss": 1.5, "accuracy": 0.5}\n'
     path = tmp_path / "log.jsonl"
     path.write_bytes(content + ours + ours[:-1])

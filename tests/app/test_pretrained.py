@@ -1,4 +1,4 @@
-"""The model that comes with the package: used where there is no other, taught, and tried on samples."""
+"""The model that comes with the package: used without another, taught, and tried on samples."""
 
 import hashlib
 import io

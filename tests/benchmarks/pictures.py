@@ -5,7 +5,7 @@
 A FOLDER holds pictures and their labels.csv with the columns file and label, or folders 0 to 9 of pictures, or MNIST's
 IDX files, of which the first N test images are taken; `sample` is the test split of the package's. Perturbations are
 seeded by the picture's name, so that two runs see the same pictures. Pictures under 100 pixels are enlarged to 280
-before what happens on paper (rules, shadows, noise): on 28×28 pixels there is no room for it.
+before what happens on paper (rules, shadows, noise): 28×28 pixels are too few for it.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Whether a network knows what is no digit: pictures without one that are refused or marked unsure, by kind.
+"""Whether a network knows what is not a digit: pictures without one that are refused or marked unsure, by kind.
 
     python tests/benchmarks/strangers.py --model mnistcnn.keras [FOLDER...]
 

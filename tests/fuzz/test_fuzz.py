@@ -35,7 +35,7 @@ def test_bad_input_ends_in_a_result_or_one_line(tmp_path: Path, request: pytest.
 
 
 def test_odd_names_are_read_and_printed_as_escapes(mnistcnn: Run, tmp_path: Path) -> None:
-    """A path with bytes that are no text, line breaks and terminal codes works from training to prediction."""
+    """A path with bytes that are not text, line breaks and terminal codes works from training to prediction."""
     odd = os.fsdecode(b"\xff\n\x1b[31m \xe2\x98\x83")
     model, picture = f"{odd}.keras", tmp_path / f"{odd}.png"
     picture.write_bytes(encoded(stroke(28, 28, "L"), "PNG"))

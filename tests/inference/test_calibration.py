@@ -28,7 +28,7 @@ def test_evidence_is_how_far_the_largest_logit_stands_out() -> None:
 
 
 def test_two_of_a_hundred_images_have_less_than_the_least_evidence() -> None:
-    """Of a thousand different ones it lies between the twentieth and the one after it."""
+    """least_evidence of a thousand images lies between the twentieth and the one after it."""
     logits = np.random.RandomState(0).normal(0, 2, (1_000, 10))
     assert (evidence(logits) < least_evidence(logits)).sum() == 20
 

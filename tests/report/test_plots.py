@@ -149,7 +149,7 @@ def test_an_extra_that_is_missing_is_named(python: Run, option: list[str], modul
 
 
 def test_a_command_without_a_plot_imports_no_matplotlib(python: Run) -> None:
-    """Nor TensorBoard: they slow no command that does not use them."""
+    """A command that draws nothing imports neither matplotlib nor TensorBoard."""
     options = ("--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q")
     done = python("command_without_modules.py", "matplotlib,tensorboard", "train", *options)
     assert done.stdout.endswith("\n0\n")

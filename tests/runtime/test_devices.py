@@ -88,7 +88,7 @@ def test_as_a_pipeline_tensorflow_stays_on_the_cpu(python: Run, backend: str) ->
 
 
 def test_automatic_precision_says_why() -> None:
-    """Of what was measured: TPUs take bfloat16, a CPU only on TensorFlow, OpenVINO and unknown kinds never."""
+    """automatic_precision takes bfloat16 on TPUs and, with TensorFlow alone, on a CPU; never on unknown kinds."""
     assert automatic_precision("jax", "tpu:0") == ("bfloat16", "a TPU multiplies bfloat16")
     assert automatic_precision("torch", "mps:0")[0] == "float32"
     assert automatic_precision("openvino", "cpu:0")[0] == "float32"
