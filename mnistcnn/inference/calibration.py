@@ -1,6 +1,6 @@
 """How far a network's answers can be believed: a temperature for its probabilities, and a test that finds unsure ones.
 
-In go logits, out come a temperature, the evidence of an answer, and whether an answer is sure.
+Logits go in; a temperature, the evidence of an answer, and whether it is sure come out.
 """
 
 import numpy as np

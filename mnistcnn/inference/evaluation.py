@@ -1,6 +1,6 @@
 """How well models read labelled images: one model measured, or several compared.
 
-In go models and a dataset, out come the plain data of `results`. It knows neither files nor reports.
+Models and a dataset go in; the plain data of `results` comes out. It knows neither files nor reports.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Measures of probabilities against labels: loss, accuracy and its interval, confusion, calibration.
 
-In go NumPy arrays, out come numbers. It knows neither models nor datasets.
+NumPy arrays go in; numbers come out. It knows neither models nor datasets.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Digits read from pictures by a model: any number of pictures, in order, in bounded memory.
 
-In go a model and pictures by name, out come predictions. It knows neither how a digit is found in a picture
+A model and pictures by name go in; predictions come out. It knows neither how a digit is found in a picture
 (`pictures.preparing`) nor how a prediction is shown.
 """
 

@@ -1,6 +1,6 @@
 """A zip file and the JSON text in it, read without trusting either.
 
-In goes a path with the members that its file may hold, out come their bytes. Everything happens in memory and within
+A path and the members that its file may hold go in; their bytes come out. Everything happens in memory and within
 limits, and nothing is ever extracted. It does not know what the members mean.
 """
 

@@ -1,6 +1,6 @@
 """The network's forward pass in NumPy alone, for answers without the seconds that Keras takes to start.
 
-In go images, out come logits, computed on all cores. It knows no files and does not train.
+Images go in; logits come out, computed on all cores. It knows no files and does not train.
 """
 
 import os

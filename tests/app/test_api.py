@@ -201,7 +201,7 @@ def test_the_library_finds_data_by_its_variable(result: TrainingResult, monkeypa
 
 
 def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Path) -> None:
-    """Results show themselves as well-formed HTML: the figures, an image for each mistake drawn, the losses as a curve."""
+    """Results show themselves as well-formed HTML: figures, an image for each mistake, the losses as a curve."""
     assert result.test is not None
     assert result.model is not None
     shown = result._repr_html_()

@@ -218,7 +218,7 @@ def test_predict_shows_what_the_network_saw(command: Run, trained: Path, tmp_pat
 
 
 def test_what_the_network_saw_is_saved(command: Run, trained: Path, tmp_path: Path) -> None:
-    """`--save-inputs` names files after the pictures, numbers equal names, cuts long ones, and replaces by force alone."""
+    """`--save-inputs` names files after pictures, numbers equal names, cuts long ones, and replaces by force alone."""
     (tmp_path / "folder").mkdir()
     drawn, long = write_digit(tmp_path / "one.png"), f"{'あ' * 80}.png"
     shutil.copy(drawn, tmp_path / "folder" / "one.png")
