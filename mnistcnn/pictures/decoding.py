@@ -2,7 +2,7 @@
 
 It does not know what the picture shows, nor which of the levels are ink.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
+A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
 """
 
 import math

@@ -3,7 +3,7 @@
 It does not know what stands in the frame. All 132 photos are read right without it, too; it gains perturbed ones
 (tests/benchmarks/README.md, "Real pictures, perturbed").
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
+A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
 """
 
 import cv2

@@ -2,7 +2,7 @@
 
 It does not know what is written on the paper.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
+A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 In such a picture the sheet contrasts more than its ink, so it is cut out before ink is looked for: working copy → mask
 of the sheet; picture and mask → picture of the sheet alone. Nothing here knows a digit from other ink.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
+A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
 """
 
 from dataclasses import replace

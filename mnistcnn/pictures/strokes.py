@@ -3,7 +3,7 @@
 The ink is looked for with several reaches and, if in doubt, in both polarities; the connected parts that make the best
 digit win. Lengths in pixels are lengths on the working copy. Nothing here knows which digit it is.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads all 132 photos right with values in one, others kept.
+A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
 """
 
 from dataclasses import dataclass
