@@ -1,4 +1,4 @@
-"""The program `mnistcnn`, also `python -m mnistcnn`."""
+"""The program `mnistcnn`, also `python -m mnistcnn`: it sets up signals and streams, then runs the command line."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def main() -> None:
             app(prog_name="mnistcnn")
         finally:
             if stop():
-                os._exit(stop.exit_status)  # every line printed is flushed, and the end of Python can take a second
+                os._exit(stop.exit_status)  # all output is flushed, and Python's own end can take a second
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The hyperparameters of a training run, the recipes that set them, and every other fixed value of the project.
+"""The hyperparameters of a training run, the recipes that set them, and the fixed values that several folders use.
 
 Values go in; a checked TrainConfig comes out. Nothing here knows where a value was given.
 """
@@ -19,7 +19,7 @@ BACKENDS = (*TRAINING_BACKENDS, "openvino", "numpy")
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("auto", "float32", "bfloat16")
 Digits = Literal["one", "many"]  # digits to look for in a picture
-Invert = Literal["auto", "yes", "no"]  # whether strokes are dark on light, and so are to be inverted
+Invert = Literal["auto", "yes", "no"]  # whether strokes are dark on light paper, and must be inverted
 OutputFormat = Literal["table", "jsonl", "csv"]  # of predictions
 MAX_SEED = 2**32 - 1  # seed: the largest that NumPy's RandomState takes
 MAX_STEPS = 999_999_999  # steps: the most of a run (nine digits in the name of a checkpoint)
@@ -35,7 +35,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _of_recipe(default: Any) -> Any:
-    """Declare a field that belongs to a recipe: neither the command line nor the library takes it by itself."""
+    """Declare a field that belongs to a recipe: a user chooses it with the recipe, never alone."""
     return field(default=default, metadata={"of_recipe": True})
 
 
@@ -83,7 +83,7 @@ class TrainConfig:
     """Precision to compute in, one of PRECISIONS; "auto" takes the faster one. Weights are always float32."""
 
     warmup: float | None = _of_recipe(None)
-    """Share of the steps in which the learning rate rises, to fall as a cosine after them; None keeps it constant."""
+    """Share of the steps in which the learning rate rises; then it falls as a cosine. None keeps it constant."""
 
     weight_decay: float = _of_recipe(0.0)
     """Share of every weight that a step at a learning rate of 1 takes away, apart from the gradient."""
@@ -141,8 +141,8 @@ class TrainConfig:
     def determinants(self) -> dict[str, Any]:
         """What changes the result of a step, and so must be the same when a run is resumed.
 
-        With `patience` the steps at which the network is validated matter. The patience itself does not: a longer one
-        takes up a run that a shorter one ended.
+        With `patience` the steps at which the network is validated matter. The patience itself does not: a run that a
+        short patience ended can be resumed with a longer one.
         """
         free = {"log_every", "checkpoint_every", "precision", "patience", "validate_every", "calibration", "evidence"}
         if self.warmup is None:
@@ -193,7 +193,7 @@ RECIPES = {
 
 
 def default_recipe(init: object) -> str:
-    """Return the recipe if none is named: "finetune" from the weights of a model `init`, else "tutorial"."""
+    """Return the recipe to use if none is named: "finetune" to start from a model `init`, else "tutorial"."""
     return "tutorial" if init is None else "finetune"
 
 

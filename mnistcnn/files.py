@@ -1,6 +1,7 @@
-"""Files that are written whole or not at all, and what tells a damaged file or a zip file from a whole one.
+"""Files that are written whole or not at all, and two guards for reading zip and .npz files that may be damaged.
 
-Paths and bytes go in. Nothing here knows what the files hold.
+Paths and bytes go in. `UNREADABLE` lists what reading a damaged file raises; `directory_bytes` tells the size of a
+zip's directory before it is parsed. Nothing here knows what the files hold.
 """
 
 import math
@@ -17,7 +18,7 @@ from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 
-# exceptions: all that zipfile and NumPy's header parser raise for damaged files (RuntimeError: one with a password)
+# exceptions: all that zipfile and NumPy's header parser raise for damaged files (RuntimeError: a password)
 UNREADABLE = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, OverflowError, RuntimeError, MemoryError, SyntaxError),
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
@@ -26,12 +27,12 @@ UNREADABLE = (
 # bytes: the beginning and the size of a zip file's last record (APPNOTE.TXT, 4.3.16)
 _END_OF_DIRECTORY = b"PK\x05\x06"
 _END_OF_DIRECTORY_BYTES = 22
-# bytes: the beginning of the record that precedes it in ZIP64, which is 20 bytes long (APPNOTE.TXT, 4.3.15)
+# bytes: the beginning of the 20-byte record that ZIP64 puts before that one (APPNOTE.TXT, 4.3.15)
 _ZIP64_LOCATOR = b"PK\x06\x07"
 # bytes: both records
 TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20
 
-# suffix: a file that is being written (nobody else's files have it, so what a killed writer left can be removed)
+# suffix: of a file that is being written (no other program uses it, so a killed writer's leftovers can be removed)
 UNFINISHED = ".unfinished"
 
 
@@ -39,9 +40,9 @@ UNFINISHED = ".unfinished"
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file that takes the place of `path` if the block succeeds; until then the old file stays.
 
-    The new file is on the disk before it gets its name, so a crash or a power cut leaves either file whole. If writing
-    fails, nothing is left behind; what a killed process leaves, `remove_unfinished` removes. Raises MnistcnnError if
-    the file cannot be written.
+    The new file is on the disk before it gets its name, so a crash or a power cut leaves the old file or the new one,
+    whole. If writing fails, nothing is left behind; `remove_unfinished` removes what a killed process leaves. Raises
+    MnistcnnError if the file cannot be written.
     """
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)

@@ -1,6 +1,6 @@
 """The results of the commands and of the library: frozen data of plain values.
 
-The rooms that compute make them, and the rooms that report render them. Nothing here computes or prints.
+The folders that compute make them, and `report` renders them. Nothing here computes or prints.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ class ClassMeasures:
 
     digit: int
     images: int  # the number that show this digit
-    precision: float  # the share that show it among the images read as it
-    recall: float  # the share read as it among the images that show it
+    precision: float  # of the images read as this digit, the share that show it
+    recall: float  # of the images that show this digit, the share read as it
     f1: float  # the harmonic mean of precision and recall
 
 
@@ -123,7 +123,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The network's answer for one digit of a picture, or the `error` that left it without one."""
+    """The network's answer for one digit of a picture, or the `error` that prevented it."""
 
     file: str
     probabilities: tuple[float, ...] = ()  # (10,), by digit
@@ -141,7 +141,7 @@ class Prediction:
 
     @property
     def probability(self) -> float | None:
-        """The probability of that digit, in [0, 1]."""
+        """The probability of the likeliest digit, in [0, 1]; None if there is an error."""
         return max(self.probabilities, default=None)
 
     @property
@@ -215,7 +215,7 @@ class TrainingValidation:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryPoint:
-    """The figures of a record that outlast the run."""
+    """The figures of a record that are kept after the run."""
 
     step: int
     loss: float

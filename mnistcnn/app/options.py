@@ -16,7 +16,7 @@ from mnistcnn.config import BACKENDS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, T
 DATA_NAMES = ("mnist", "sample")
 DEVICE_KINDS = ("cpu", "gpu", "tpu", "mps", "xpu")
 
-# An option in each panel of the help.
+# How to declare an option in each panel of the help.
 _recipe = partial(typer.Option, rich_help_panel="Recipe")
 _data = partial(typer.Option, rich_help_panel="Data")
 _pictures = partial(typer.Option, rich_help_panel="Pictures")
@@ -37,7 +37,7 @@ def _names_and_files(incomplete: str) -> list[str]:
 
 
 def _hyperparameter(option: Callable[..., Any], name: str, help_text: str, **settings: Any) -> Any:
-    """Declare an option whose default is the recipe's: help shows the tutorial's, and the others' if they differ."""
+    """Declare an option whose default is the recipe's; its help shows the tutorial's, and others that differ."""
     tutorial, *others = RECIPES.values()
     default = getattr(tutorial, name)
     differing = [f"{other.recipe}: {value}" for other in others if (value := getattr(other, name)) != default]

@@ -1,7 +1,7 @@
-"""The wiring of the package's rooms, from the name of a model or a dataset to a result: one for library and commands.
+"""The calls that the library and the commands share: from the names of models and data to a result.
 
-Paths, names and models go in, with what a call consists of: a Process, and a Run or a Reading. Frozen results come out.
-Nothing here prints results or knows options.
+Paths, names and models go in, with a Process that computes, and a Run or a Reading that says how. Frozen results come
+out. Nothing here prints results or knows the command line's options.
 """
 
 import inspect
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 class Process:
     """The process that computes: its backend and its device.
 
-    The library works in the process of its caller, whom it warns. A process of the command line's own replaces methods.
+    The library works in its caller's process, and warns the caller. The commands have a subclass for their own process.
     """
 
     backend: str | None = None  # None is the one that KERAS_BACKEND or keras.json names, or tensorflow
     device: str | None = None  # None is the one that the backend prefers
 
     def start(self, pictures: int | None = None) -> str:
-        """Start what computes answers (if none is named, the quickest for so many pictures) and return its name."""
+        """Start the backend, if none is named the quickest for so many pictures, and return its name."""
         default = "tensorflow" if pictures is None or self.device else quickest_backend(pictures)
         return start_backend(self.backend, self.device, default=default)
 
@@ -79,7 +79,7 @@ class Run:
 class Reading:
     """How pictures are read: the digits to look for in each, and whether its strokes are dark on light.
 
-    Raises UsageError for a value that is none of the type's.
+    Raises UsageError for any other value.
     """
 
     digits: Digits = "one"
@@ -92,7 +92,7 @@ class Reading:
 
 
 def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | None = None) -> "list[TrainedModel]":
-    """Return models, of which those in files are loaded on the backend and device of a process.
+    """Return models; those that are given as files are loaded on the backend and device of a process.
 
     `pictures` is how many the models are to read, if that is known. None among the models is `mnistcnn.keras` in the
     current folder or, as a line on standard error says, the pretrained model.
@@ -115,13 +115,13 @@ def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | 
 
 
 def run_training(run: Run, process: Process, stop: StopRequest | None = None) -> TrainingResult:
-    """Train alone, or in a team, of which the first process shows, logs and saves the run.
+    """Train alone, or in a team whose first process shows, logs and saves the run.
 
     `stop` takes a request to end the run early, with a checkpoint. Raises MnistcnnError as `training.run.train` does.
     """
     if run.config.recipe == "finetune" and run.init is None:
         raise UsageError("init", "the model to start from with the finetune recipe", None)
-    run.team.rows(run.config.batch_size)  # what cannot be shared is refused before anything else is done
+    run.team.rows(run.config.batch_size)  # a batch that cannot be shared is refused before anything else
     if not run.team.is_first:
         return _train(replace(run, outputs=None, quiet=True, listeners=()), process, stop, lambda: None)
     outputs = run.outputs
@@ -197,9 +197,9 @@ def read_pictures(
 def sample_images(
     data: "AnyData", split: str | None, count: int, misread: "AnyModel", process: Process
 ) -> Iterator[Prediction]:
-    """Yield the first `count` images of a split, or, of those that the model `misread` reads wrong, the surest.
+    """Yield up to `count` images of a split: its first or, with a model `misread`, those that it misreads most surely.
 
-    Each comes as the picture of a file named by split and position, with its label, and with what it was read as.
+    Each has its label, and a file's name made of its split, its position and, if it is misread, the answer.
     """
     dataset = _dataset(data, process)
     name = split or "test"
@@ -244,7 +244,7 @@ def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Data
 
 
 def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Callable[[], None]) -> TrainingResult:
-    """Train in this process; from the start of Keras on, `stop` is kept until the run has saved a checkpoint."""
+    """Train in this process; once Keras has started, a `stop` waits until the run has saved a checkpoint."""
     initial = _initial_model(run.init)
     dataset = _dataset(run.data, process, quiet=run.quiet)
     process.start_training(process.device if run.team.count == 1 else None)

@@ -1,6 +1,6 @@
-"""Measures of probabilities against labels: loss, accuracy and its interval, confusion, calibration.
+"""Measures of logits or probabilities against labels: loss, accuracy and its interval, confusion, calibration.
 
-NumPy arrays go in; numbers come out. It knows neither models nor datasets.
+NumPy arrays go in; numbers come out. `softmax` makes probabilities of logits. It knows neither models nor datasets.
 """
 
 import math

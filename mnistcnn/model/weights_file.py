@@ -1,7 +1,8 @@
 """The `model.weights.h5` inside the model file: eight float32 arrays, read without trusting the HDF5 file.
 
-The HDF5 library parses the groups and headers on the way to the arrays. The arrays' bytes are cut out of the file's
-own and never read through the library. No link is followed, and no other file is opened.
+A file's bytes go in; NumPy arrays come out. The HDF5 library parses the groups and headers on the way to the arrays.
+The arrays themselves are cut out of the file's bytes, never read through the library. No link is followed, and no
+other file is opened.
 """
 
 import math
@@ -33,13 +34,13 @@ def read_weights(path: Path, data: bytes) -> list[np.ndarray]:
         for index, shape in enumerate(layer.weights)
     }
     try:
-        # The library would also look for its signature behind a block of something else.
+        # The library would also find its signature later in the file, behind other bytes.
         if not data.startswith(_HDF5_SIGNATURE):
             raise _UnexpectedArrayError("they are not an HDF5 file")
         with h5py.File(BytesIO(data), "r") as file:
             root = h5py.h5g.open(file.id, b"/")
             return [_read_array(data, root, name, shape) for name, shape in wanted.items()]
-    # Everything that h5py makes of the library's errors, which can be about any byte of the file.
+    # All that h5py raises for the library's errors, which any byte of the file can cause.
     except (KeyError, OSError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         raise MnistcnnError(
             f"{path} holds no weights of this network: its HDF5 part is malformed; {ONLY_THIS_NETWORK}"

@@ -2,7 +2,7 @@
 
 It does not know what the picture shows, nor which of the levels are ink.
 
-A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
+Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
 """
 
 import math

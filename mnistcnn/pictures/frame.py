@@ -3,7 +3,7 @@
 It does not know what stands in the frame. All 132 photos are read right without it, too; it gains perturbed ones
 (tests/benchmarks/README.md, "Real pictures, perturbed").
 
-A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
+Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
 """
 
 import cv2

@@ -1,8 +1,8 @@
-"""An eraser of rules, the printed lines of ruled and squared paper: ink and its mask → mask without rules.
+"""An eraser of the lines printed on ruled and squared paper: ink and its mask → mask without those lines.
 
-It does not know what is written on the paper.
+A printed line is called a rule. Nothing here knows what is written on the paper.
 
-A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
+Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
 """
 
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ import numpy as np
 from mnistcnn.pictures.ink import WORKING_SIDE
 from mnistcnn.pictures.masks import stroke_width
 
-SLACK = np.ones((3, 3), np.uint8)  # pixels: a pixel with its neighbours, as Hough's lines are a pixel or two off
+SLACK = np.ones((3, 3), np.uint8)  # pixels: a pixel with its neighbours, because Hough's lines are a pixel or two off
 
 # × the shorter side: the fewest pixels of a line (263 of 264 photos on ruled and squared paper right from 0.2 to
 # 0.532, not at 0.8)
 MIN_LINE_PIXELS = 0.4
-# pixels at half size: if lines may have fewer, the picture is too narrow, and none is looked for (263 of 264 photos
+# pixels at half size: if MIN_LINE_PIXELS makes fewer, the picture is too narrow to look for lines (263 of 264 photos
 # on ruled and squared paper right from 2 to 32, not at 64)
 MIN_VOTES = 8
 # pixels at half size: ink into which a square of this side fits is too wide for a rule (263 of 264 photos on ruled
 # and squared paper right from 4 to 9, not at 3)
 TOO_WIDE = 5
-# cosine of the angle between two lines: lines found twice are no farther apart, about 3° (263 of 264 photos on ruled
+# cosine of the angle between two lines: one line found twice differs by less, about 3° (263 of 264 photos on ruled
 # and squared paper right from 0.98 to 0.9999)
 SAME_LINE_COSINE = 0.9985
-# pixels at half size: lines found twice are no farther apart (263 of 264 photos on ruled and squared paper right from
+# pixels at half size: one line found twice is no farther apart (263 of 264 photos on ruled and squared paper right from
 # 2.5 to 10)
 SAME_LINE_DISTANCE = 5
 
 # pixels: the distance between the points at which a line's ink is read (not swept)
 STEP = 3
-# × the shorter side: the fewest points of a rule, which make a fifth of that side in length (132 photos right from
-# 0.0175 to 0.28)
+# × the shorter side: the fewest points of a rule, which span a fifth of that side (132 photos right from 0.0175 to
+# 0.28)
 MIN_POINTS = 0.07
 # share of a rule's points that are ink at least: print may be broken (132 photos right from 0.4 to 0.9)
 MIN_DARK = 0.75
@@ -52,8 +52,8 @@ MAX_RULE_STRENGTH = 1.5
 
 # pixels: the width of the band along a rule that is erased, blur included (132 photos right from 3 to 13)
 BAND = 7
-# × the rules' strength: if the other ink's median is more, strength alone tells ink from rules (132 photos right from
-# 0.45 to 7.2)
+# × the rules' strength: if the median of the other ink is more, strength alone tells ink from rules (132 photos right
+# from 0.45 to 7.2)
 DISTINCT_STRENGTH = 1.8
 # × the rules' strength: stronger pixels are ink (132 photos right from 0.4 to 6.4)
 INK_STRENGTH = 1.6
@@ -67,7 +67,7 @@ MIN_BROAD_WIDTH = 2
 MIN_BROAD_LENGTH = 0.1
 # count: directions, evenly spread, in which a stroke that crosses a rule is closed (132 photos right from 2 to 16)
 CROSSING_DIRECTIONS = 8
-# × BAND: half of the length over which a stroke is closed, enough for a crossing at a slant (132 photos right from
+# × BAND: half of the longest gap in a stroke that is closed, enough for a crossing at a slant (132 photos right from
 # 0.35 to 5.6)
 CROSSING_REACH = 1.4
 
@@ -85,8 +85,9 @@ class Rule:
 def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the mask (H, W) uint8 of `ink` (H, W) in [0, 1] without its rules.
 
-    Rules are thin, straight, and at least three are parallel. If the other ink is stronger, all that is stronger than
-    the rules is kept; else, if it is broader, all that is broader; else all that lies off the rules or crosses them.
+    Rules are thin and straight, and at least three are parallel. If the other ink is stronger than the rules, all ink
+    stronger than they are is kept. Otherwise, if the other ink is broader, all broader ink is kept. Otherwise all ink
+    that lies off the rules or crosses them is kept.
     """
     rules = _find_rules(ink, mask)
     if not rules:
@@ -107,7 +108,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         and stroke_width(broad) > MIN_BROAD_WIDTH * rule_width
         and _extent(broad) > MIN_BROAD_LENGTH * WORKING_SIDE
     ):
-        return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)  # with the corners that opening took
+        return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)  # put back the corners that opening took
     return np.asarray(mask & (_closed(rest) | (ink > INK_STRENGTH * printed)))
 
 

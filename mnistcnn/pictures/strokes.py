@@ -1,9 +1,10 @@
-"""A finder of digits among the ink: working copy → the mask of its one digit, or of each digit of a number.
+"""A finder of digits in a picture: its grey working copy → the mask of the one digit, or of each digit of a number.
 
-The ink is looked for with several reaches and, if in doubt, in both polarities; the connected parts that make the best
-digit win. Lengths in pixels are lengths on the working copy. Nothing here knows which digit it is.
+`ink.working_copy` makes that copy, and lengths in pixels are lengths on it. The finder looks for ink with several
+reaches and, if in doubt, in both polarities; the connected parts that look most like a digit win. Nothing here knows
+which digit it is.
 
-A comment's range holds the values with which, all others kept, `tests/benchmarks/pictures.py` reads its photos right.
+Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
 """
 
 from dataclasses import dataclass
@@ -19,14 +20,14 @@ from mnistcnn.pictures.ruled_paper import erase_rules
 # × the shorter side: things narrower than the reach are ink; each is tried, the best digit wins (132 photos right
 # with each alone, not with 0.05 added)
 REACHES = (0.1, 0.18, 0.32)
-# in [0, 1], 1 for surely dark or surely light ink: a surer polarity is not put in question (132 photos right from 0
-# to 1)
+# in [0, 1], 1 for surely dark or surely light ink: from here on, only the likelier polarity is tried (132 photos
+# right from 0 to 1)
 SURE_POLARITY = 0.5
 # × full ink: if the grain is more, the ink is faint, and looked for again in a blurred picture (132 photos right from
 # 0.0125 to 0.2)
 MAX_GRAIN = 0.05
-# percent: the percentile of ink that is full ink; strokes cover more than what is left (132 photos right from 98 to
-# 100)
+# percent: the percentile of ink that is full ink; strokes cover more than the 0.2 % above it (132 photos right
+# from 98 to 100)
 FULL_INK_PERCENTILE = 99.8
 # pixels: the standard deviation of the blur of faint ink in coarse grain (132 photos right from 0.75 to 12)
 GRAIN_BLUR = 3
@@ -39,26 +40,27 @@ MAX_SHADE_CONTACT = 0.4
 # strength in [0, 1]: weaker parts along the border are shade, where the light falls off (132 photos right from 0.0625
 # to 1)
 MAX_SHADE_STRENGTH = 0.25
-# exponent of a part's score for its pixels on the picture's border, as a share of width + height of its box (132
-# photos right from 2 to 16, not at 1)
+# exponent that lowers a part's score for its pixels on the picture's border, as a share of width + height of its box
+# (132 photos right from 2 to 16, not at 1)
 BORDER_PENALTY = 4
 
 # × a digit's longer side: wider strokes, as of a blob, lower its quality (132 photos right from 0.05 to 0.8)
 MAX_STROKE_WIDTH = 0.2
-# exponent of a digit's quality for the excess of its stroke width over MAX_STROKE_WIDTH (132 photos right from 6.25
-# to 100)
+# exponent that lowers a digit's quality for the excess of its stroke width over MAX_STROKE_WIDTH (132 photos right
+# from 6.25 to 100)
 BLOB_PENALTY = 25
 # × the mean stroke width: a larger standard deviation of it, as of a shadow's edge, lowers a digit's quality (132
 # photos right from 0.05 to 0.8)
 MAX_VARIATION = 0.2
-# exponent of a digit's quality for the excess of that deviation over MAX_VARIATION (132 photos right from 1 to 16)
+# exponent that lowers a digit's quality for the excess of that deviation over MAX_VARIATION (132 photos right from 1
+# to 16)
 VARIATION_PENALTY = 4
 
-# × the best score: the digit is the largest part with more, as the best may be what a shadow leaves bright (132
-# photos right from 0.3 to 1, not at 0.15)
+# × the best score: the digit is the largest part with a higher score; the best part may be what a shadow leaves bright
+# (132 photos right from 0.3 to 1, not at 0.15)
 MIN_RIVAL_SCORE = 0.6
-# × that part's height: if it surrounds a higher part, it is a frame, and what it surrounds the digit (132 photos
-# right from 0.15 to 1, not at 0.075)
+# × the largest part's height: if that part surrounds one higher than this, it is a frame, and the inner part is the
+# digit (132 photos right from 0.15 to 1, not at 0.075)
 MIN_FRAMED_HEIGHT = 0.3
 # × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.05 to
 # 0.8)
@@ -69,8 +71,8 @@ MAX_LOOSE_SIDE = 1.6
 # × the longer side of the digit's first part: a loose part this near to the digit belongs to it (132 photos right
 # from 0.0625 to 1)
 MAX_GAP = 0.25
-# × the score of the digit's first part: another part with more counts as a thing of its size (not swept;
-# strangers.py: all pages of text are told)
+# × the score of the digit's first part: another part with more counts as a thing of the digit's size (not swept;
+# all pages of text in tests/benchmarks/strangers.py are recognized)
 MIN_OTHER_SCORE = 0.4
 
 # × the best score: a part with more is a digit of the number (5 of 10 pictures of numbers are right from 0.05 to 0.5,
@@ -124,7 +126,7 @@ class Parts:
 
 
 def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
-    """Find the one digit in a working copy (H, W) uint8; return None without a stroke.
+    """Find the one digit in a working copy (H, W) uint8; return None if there is no stroke.
 
     Returns the digit's mask (H, W) uint8 of 0 and 1, and how many other things of its size there are, as in a text.
     `light_on_dark` is the polarity, None if it is not known.
@@ -138,7 +140,7 @@ def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.
 
 
 def digit_masks(grey: np.ndarray, light_on_dark: bool | None = None) -> list[np.ndarray]:
-    """Find the digits of a number in one line, from left to right, as `digit_mask` finds one; none without a stroke."""
+    """Find the digits of a number in one line: a mask of each, from left to right; none if there is no stroke."""
     parts = find_parts(grey, light_on_dark)
     if parts is None:
         return []
@@ -199,9 +201,9 @@ def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...])
 
 
 def _one_digit(parts: Parts) -> list[int]:
-    """Return the parts of the one digit: the largest of the best, or what it frames, and all that lead on from it.
+    """Return the parts of the one digit: the largest of the best, or what it frames, and the loose parts near it.
 
-    Loose parts give a 5 its bar, and make a 0 whole again that rules or a shadow's edge cut to pieces.
+    A loose part may be the bar of a 5, or a piece of a 0 that rules or a shadow's edge cut up.
     """
     ranked = parts.ranked
     rivals = [part for part in ranked if parts.scores[part] > MIN_RIVAL_SCORE * parts.scores[parts.best]]

@@ -15,7 +15,7 @@ from mnistcnn.errors import printable
 
 
 class PipedConsole(Console):
-    """A Rich console that passes on standard output's broken pipe, where Rich itself would exit with status 1."""
+    """A Rich console that raises BrokenPipeError for standard output, where Rich itself would exit with status 1."""
 
     def on_broken_pipe(self) -> None:
         """Re-raise for stdout, so that `predict | head` ends quietly.
@@ -28,14 +28,14 @@ class PipedConsole(Console):
 
 
 def console_on(file: IO[str]) -> Console:
-    """Return a console that writes to a file. Only in a terminal are long lines wrapped."""
+    """Return a console that writes to a file. Long lines are wrapped only in a terminal."""
     return PipedConsole(
         file=file,
         highlight=False,
         markup=False,
         emoji=False,
         soft_wrap=not file.isatty(),
-        force_jupyter=False,  # in a notebook, too, print text
+        force_jupyter=False,  # print text in a notebook too
     )
 
 

@@ -1,7 +1,7 @@
 """TensorBoard's event files of a training run: curves, graph, histograms of the logged probabilities, misread images.
 
-Events go in. Only this module knows TensorBoard, which is an extra. The runs `train`, `validation` and `test` share the
-tags `loss` and `accuracy`, so that TensorBoard draws each in one chart.
+Events go in. TensorBoard is an optional extra, and only this module imports it. The runs `train`, `validation` and
+`test` share the tags `loss` and `accuracy`, so that TensorBoard draws each in one chart.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,14 +22,14 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
 from mnistcnn.results import Evaluation, Layer, Mistake, TrainingResult, TrainingValidation
 
-# bins: the logged probabilities between 0 and 1
+# bins: of each histogram, between 0 and 1
 HISTOGRAM_BINS = 20
 
 
 class TensorBoardLog:
     """A listener that writes event files into the folders `train`, `validation` and `test` of a folder.
 
-    `earlier` are the event files of a run before; a run that starts at step 0 removes them.
+    `earlier` are the event files of an earlier run; a run that starts at step 0 removes them.
     """
 
     def __init__(self, folder: Path, earlier: Iterable[Path] = ()) -> None:

@@ -1,6 +1,6 @@
-"""Checkpoint files: all that a run needs to go on, bit for bit, as NumPy .npz files without pickles.
+"""Checkpoint files: all that a run needs to resume bit for bit, as NumPy .npz files without pickles.
 
-It reads and writes a `Checkpoint`, and knows nothing of when a run saves one or whether it fits: see `resuming`.
+A `Checkpoint` is written into a folder, and read from it. `resuming` decides when one is saved and whether it fits.
 """
 
 import json

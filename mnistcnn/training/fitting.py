@@ -42,9 +42,9 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 
 
 def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
-    """Return the steps of one execution, after which Keras calls the callbacks: from 1 to 50.
+    """Return how many steps Keras executes before it calls the callbacks: from 1 to 50.
 
-    Executions never cross a step that is logged, checkpointed or validated, wherever the run starts.
+    An execution never runs past a step that is logged, checkpointed or validated, wherever the run starts.
     """
     interval = math.gcd(config.log_every, config.checkpoint_every, config.validate_every)
     aligned = math.gcd(interval or MAX_STEPS_PER_EXECUTION, start_step)
@@ -54,8 +54,8 @@ def steps_per_execution(config: TrainConfig, start_step: int = 0) -> int:
 def initial_model(config: TrainConfig, precision: str, weights: list[np.ndarray] | None = None) -> keras.Model:
     """Build the network from its inputs to its logits, with its initial weights and an optimizer at step 0.
 
-    `precision` is what the layers compute in, "float32" or "bfloat16"; the weights are float32. Without `weights`, in
-    the order of `model.get_weights()`, they are drawn from the seed.
+    `precision` is what the layers compute in, "float32" or "bfloat16"; the weights are float32. `weights` has the
+    order of `model.get_weights()`; None draws them from the seed.
     """
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     dense = Dense if keras.backend.backend() == "tensorflow" and precision == "float32" else keras.layers.Dense
@@ -94,7 +94,7 @@ def fit(
         metrics=[metric],
         # On PyTorch, Keras allows only one step an execution.
         steps_per_execution=1 if backend == "torch" else steps_per_execution(config, steps_taken(model)),
-        # On TensorFlow, XLA more than halves the rate on a CPU.
+        # On TensorFlow, XLA more than halves the steps a second on a CPU.
         jit_compile=backend == "jax",
     )
     model.fit(batches, callbacks=callbacks, shuffle=False, verbose=0)

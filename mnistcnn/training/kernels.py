@@ -1,8 +1,9 @@
-"""Optimizers and a layer that compute what Keras's own compute, faster, on TensorFlow.
+"""Faster versions of Keras's SGD, Adam and Dense layer, for training on TensorFlow.
 
-FusedAdam is the only code here that uses private attributes of Keras: no public one leads from a variable to its two
-moments. `fast` takes 1.13 times as many steps a second with it, `best` 1.07 times (tests/benchmarks/README.md, "What
-was tried for speed"). tests/training/test_kernels.py names the attributes, and fails if a new Keras renames them.
+Each computes what Keras's own class computes, up to rounding. Only FusedAdam uses private attributes of Keras: no
+public attribute leads from a variable to its two moments. `fast` takes 1.13 times as many steps a second with it,
+`best` 1.07 times (tests/benchmarks/README.md, "What was tried for speed"). tests/training/test_kernels.py names the
+attributes, and fails if a new Keras renames them.
 """
 
 from typing import Any
@@ -13,8 +14,8 @@ import keras
 class FusedSGD(keras.optimizers.SGD):
     """Keras's SGD without momentum, whose update of a variable is one kernel of TensorFlow in place of two.
 
-    The product of rate and gradient, as large as the weights, is never written. The update rule is the same. Training
-    takes 1.02 times as many steps a second in bfloat16, 1.015 times in float32.
+    The product of rate and gradient, as large as the weights, is never written to memory. The update rule is the same.
+    Training takes 1.02 times as many steps a second in bfloat16, 1.015 times in float32.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -59,11 +60,11 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 class Dense(keras.layers.Dense):
-    """Keras's Dense, with bias and activation, with a faster gradient of its inputs (batch, n) in float32.
+    """Keras's Dense with bias and activation, which computes the gradient of its inputs (batch, n) float32 faster.
 
     From the gradient g (batch, m) of its outputs it computes (W gᵀ)ᵀ in place of g Wᵀ, equal up to rounding, so that
-    no kernel reads the largest matrix of a step across its rows. Training takes 1.07 times as many steps a second in
-    float32; in bfloat16 it gains nothing.
+    no product reads W, the largest matrix of a step, across its rows. Training takes 1.07 times as many steps a second
+    in float32; in bfloat16 it gains nothing.
     """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

@@ -1,6 +1,7 @@
-"""Validation while training: how well the network reads the validation split, and which weights read it best.
+"""Validation during training: how well the network reads the validation split, and which weights read it best.
 
-A Keras callback, which also ends the run once its patience is used up. It measures what `evaluate` measures.
+A Keras callback, which also ends the run once its patience is used up. A configuration and a dataset go in; events and
+the best weights come out. It measures what `evaluate` measures.
 """
 
 import math
