@@ -3,7 +3,7 @@ r"""The errors that a user can fix, and how their messages name parameters.
     MnistcnnError           a file, data, a device, the network: exit status 1
       SharedError           the same in every process that trains together
       NoDigitFoundError     a picture without a stroke
-      UsageError            a value that is wrong whatever the world looks like: exit status 2
+      UsageError            a value that is wrong by itself: exit status 2
 
 A message is one line: what was wrong, what was received, how to put it right. It names a parameter through `parameter`,
 so that each reader gets the spelling that can be typed:
@@ -24,12 +24,8 @@ _MARKED = re.compile("\0([^\0=]+)(?:=([^\0]*))?\0")
 
 
 def parameter(name: str, value: object = None) -> str:
-    """Return a parameter, or a parameter with a value, to be put into the message of an error."""
+    """Return the mark of a parameter, with or without its value, that an error's message holds."""
     return f"{_MARK}{name}{_MARK}" if value is None else f"{_MARK}{name}={value}{_MARK}"
-
-
-def _spelled_in_python(name: str, value: str | None) -> str:
-    return name if value is None else f"{name}={value}"
 
 
 class MnistcnnError(Exception):
@@ -49,11 +45,11 @@ class MnistcnnError(Exception):
         return str(self.args[0])
 
     def spelled(self, spell: Callable[[str, str | None], str]) -> str:
-        """Return the message, in which `spell` makes a text of each parameter's name and its value, if it has one."""
+        """Return the message with `spell(name, value)` in place of each parameter; its value may be None."""
         return _MARKED.sub(lambda mark: spell(mark[1], mark[2]), self.message)
 
     def __str__(self) -> str:
-        return self.spelled(_spelled_in_python)
+        return self.spelled(lambda name, value: name if value is None else f"{name}={value}")
 
 
 class SharedError(MnistcnnError):
@@ -65,13 +61,9 @@ class NoDigitFoundError(MnistcnnError):
 
 
 class UsageError(MnistcnnError):
-    """A value that is wrong by itself, whatever the world looks like: steps of 0, an unknown backend.
+    """A value that is wrong by itself: steps of 0, an unknown backend.
 
-    Args:
-        parameter: The name of the parameter, such as "batch_size".
-        expected: What it must be, such as "a whole number from 1 to 10,000".
-        received: The value that it was given.
-
+    `expected` says what the parameter must be, such as "a whole number from 1 to 10,000".
     """
 
     exit_status = 2
@@ -87,8 +79,8 @@ class UsageError(MnistcnnError):
 
 
 def printable(text: str) -> str:
-    """Return a stranger's text, such as a file's name, on one line and without characters that drive a terminal.
+    """Return untrusted text, such as a file's name, on one line and without characters that control a terminal.
 
-    Each of them is replaced by its escape sequence in Python.
+    Each such character is replaced by its escape sequence in Python.
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape", "replace").decode() for char in text)

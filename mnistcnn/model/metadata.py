@@ -19,29 +19,17 @@ _MAX_VERSIONS = 16
 class ModelMetadata:
     """Where a model comes from. None means unknown; in a file that Keras alone wrote, every field is unknown.
 
-    Args:
-        schema: the layout of the JSON text, 1.
-        recipe: the recipe that it was trained with.
-        step: the number of training steps.
-        data: the name of the dataset that it was trained on.
-        accuracy: the share of that dataset's test split that it reads right, in [0, 1].
-        versions: the versions of mnistcnn, python, keras and the backend.
-        calibration: the temperature that the logits are divided by, in [0.01, 100].
-        evidence: the least evidence of an answer to rely on, in [-1000, 1000]; see `inference.calibration`.
-
-    Raises:
-        ValueError: a value of another type or range.
-
+    Raises ValueError for a value of another type or range.
     """
 
-    schema: int = _SCHEMA
+    schema: int = _SCHEMA  # the layout of the JSON text
     recipe: str | None = None
-    step: int | None = None
-    data: str | None = None
-    accuracy: float | None = None
-    versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    calibration: float | None = None
-    evidence: float | None = None
+    step: int | None = None  # the number of training steps
+    data: str | None = None  # the name of the dataset that the model was trained on
+    accuracy: float | None = None  # the share of that dataset's test split that it reads right, in [0, 1]
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)  # of mnistcnn, python, keras and the backend
+    calibration: float | None = None  # the temperature that the logits are divided by, in [0.01, 100]
+    evidence: float | None = None  # the least evidence of an answer to rely on, in [-1000, 1000]
 
     def __post_init__(self) -> None:
         checks = {

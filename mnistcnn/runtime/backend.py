@@ -1,6 +1,7 @@
-"""Choosing Keras's backend, and importing Keras on it, quietly and with this project's settings.
+"""The choice and the start of the backend that computes: Keras on TensorFlow or another engine, or NumPy alone.
 
-Names of backends and devices go in. Keras takes a backend only as it is imported, so this module imports it first.
+Names of backends and devices go in; the name of the started backend comes out. Keras takes a backend only while it is
+imported, so this module sets it and then imports Keras.
 """
 
 import gc
@@ -19,13 +20,13 @@ from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
 from mnistcnn.runtime.streams import STDERR, silenced
 
-# pictures: up to so many, `predict` ends sooner in NumPy than on TensorFlow, which starts for seconds (28×28 PNG files,
-# 2 cores, three turns: 4,000 take 3.0 to 4.6 s and 7.1 to 8.8 s; 10,000 take 6.7 to 12.4 s and 8.1 to 12.8 s)
+# pictures: up to so many, `predict` ends sooner in NumPy than on TensorFlow, which takes seconds to start (28×28 PNG
+# files, 2 cores, three turns: 4,000 take 3.0 to 4.6 s and 7.1 to 8.8 s; 10,000 take 6.7 to 12.4 s and 8.1 to 12.8 s)
 MAX_NUMPY_PICTURES = 4_000
 
 
 def quickest_backend(pictures: int) -> str:
-    """Return the name of the backend that reads so many pictures soonest, the time to start it counted."""
+    """Return the name of the backend that reads so many pictures in the shortest time, its start included."""
     return "numpy" if pictures <= MAX_NUMPY_PICTURES else "tensorflow"
 
 
@@ -72,47 +73,28 @@ def keras_home() -> Path:
 
 
 def start_backend(option: str | None = None, device: str | None = None, *, default: str = "tensorflow") -> str:
-    """Start what computes answers, and return the backend's name: "numpy", or the one that Keras runs on.
+    """Start the backend that computes answers, and return its name, which `model_file.load_model` takes.
 
-    NumPy needs neither Keras nor TensorFlow, and neither is imported. It computes fastest if it is imported after this.
-
-    Args:
-        option: the backend that the user names; None asks KERAS_BACKEND and keras.json.
-        device: the device that the user names; None is the one that the backend prefers.
-        default: the backend if none of them names one.
-
-    Returns:
-        The backend's name, which `model_file.load_model` takes.
-
-    Raises:
-        UsageError, MnistcnnError: as for `chosen_backend`, `use_device` and `start_keras`.
-
+    `option` and `default` are those of `chosen_backend`; no `device` is the one that the backend prefers. The backend
+    "numpy" imports neither Keras nor TensorFlow, and computes fastest if NumPy is imported only after this call. Raises
+    as `chosen_backend`, `use_device` and `start_keras` do.
     """
     backend = chosen_backend(option, default)
     if backend != "numpy":
         return start_keras(backend, device)
     if device is not None:
         use_device(backend, device)
-    # The network has a thread for each core. If NumPy is not imported yet, this keeps its products from starting more.
+    # `numpy_network` has a thread for each core. If NumPy is not imported yet, its products start no more threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return backend
 
 
 def start_keras(option: str | None = None, device: str | None = None, *, to_train: bool = False) -> str:
-    """Import Keras on a backend and a device, quietly and with this project's settings.
+    """Import Keras on a backend and a device, quietly and with this project's settings; return the backend's name.
 
-    Args:
-        option: the backend; None takes Keras's own order, as `chosen_backend` does.
-        device: the device, as `use_device` takes it; None is the one that the backend prefers.
-        to_train: whether the backend must be able to train.
-
-    Returns:
-        The name of the backend.
-
-    Raises:
-        UsageError: the backend or device has no such name, or the backend cannot train.
-        MnistcnnError: it is not installed or not there, or Keras already runs on another backend in this process.
-
+    `option` is that of `chosen_backend`; no `device` is the one that the backend prefers. Raises UsageError for a name
+    that is not a backend's or a device's and, if it is `to_train`, for a backend that cannot train. Raises
+    MnistcnnError for a missing backend or device, or if Keras already runs on another backend in this process.
     """
     backend = chosen_backend(option)
     if to_train and backend not in TRAINING_BACKENDS:
@@ -122,11 +104,11 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process
-    # By itself TensorFlow uses these kernels only on CPUs that multiply small numbers with AVX-512 or AMX.
+    # TensorFlow's default is to use oneDNN's kernels only on CPUs that multiply small numbers with AVX-512 or AMX.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # The gradient of a convolution is set up once instead of at every step, which keeps its scratch memory.
     os.environ.setdefault("TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE", "false")
-    # OpenVINO computes in bfloat16 if the CPU has it, and Keras passes no precision on; this hides the instructions.
+    # OpenVINO computes in bfloat16 if the CPU can, and Keras passes no precision on; this hides that the CPU can.
     os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
     with silenced(STDERR), _without_garbage_collection():
         if device is not None:

@@ -16,7 +16,7 @@ from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.augmentation import augment
 
 PREFETCHED_BATCHES = 16  # batches: computed ahead of the step that needs them (5 MB with batches of 100)
-STEPS_PER_BLOCK = 100  # steps: their positions go from Python to the pipeline at once
+STEPS_PER_BLOCK = 100  # steps: the positions of so many go from Python to the pipeline at once
 
 
 def epoch_permutation(size: int, seed: int, epoch: int) -> np.ndarray:
@@ -31,17 +31,8 @@ def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iter
     """Yield the positions of the images that each step trains on.
 
     Step s, from 0, takes positions [s·B, (s+1)·B) of the epochs' permutations laid end to end. Every batch is full,
-    and any process or resumed run can compute it from these arguments alone.
-
-    Args:
-        size: The images of the split.
-        batch_size: The images of a step, B.
-        seed: The seed of the epochs' permutations.
-        steps: The steps in question, consecutive ones.
-
-    Yields:
-        Blocks (up to 100 steps, batch_size) int64 of positions below `size`.
-
+    and any process or resumed run can compute it from these arguments alone. `steps` is a range without gaps. Yields
+    blocks (up to 100 steps, B) int64 of positions below `size`, the number of images in the split.
     """
     epoch, order = -1, np.empty(0, np.int64)
     for first_step in range(steps.start, steps.stop, STEPS_PER_BLOCK):
@@ -64,7 +55,7 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
 
     Args:
         split: The images to train on, with their labels.
-        config: The run. With `augmentation` inputs are distorted; one that no longer shows a digit gets even labels.
+        config: The run. With `augmentation` inputs are distorted; an input that shows no digit then gets even labels.
         start_step: The steps that were taken before.
         team: The processes that train together. Each gets its own rows of every batch.
 
@@ -88,7 +79,7 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
         return inputs, tf.one_hot(answers, CLASSES)
 
     options = tf.data.Options()
-    # Its tuning thread sleeps up to a minute, and the end of the run would wait for it.
+    # The pipeline's tuning thread sleeps up to a minute, and the end of the run would wait for it.
     options.autotune.enabled = False
     signature = tf.TensorSpec((None, rows.stop - rows.start), tf.int64)
     return (
