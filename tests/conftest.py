@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from helpers import PROGRAMS, TrainingProcess
 from typer.testing import CliRunner
 
@@ -160,9 +161,13 @@ def python(tmp_path: Path, environment: dict[str, str]) -> Run:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of a short run on the sample; tests only read it."""
-    folder = tmp_path_factory.mktemp("trained")
-    command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A model file of a short run on the sample, made once for all workers; tests only read it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "trained"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "mnistcnn.keras").exists():
+            command = [sys.executable, "-m", "mnistcnn", "train", *SHORT, "--steps", "300", "-q"]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "mnistcnn.keras"

@@ -20,6 +20,7 @@ from mnistcnn.report import info as info_report
 from mnistcnn.report import prediction as prediction_report
 from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
+from mnistcnn.runtime.backend import without_unused_modules
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
 
 
@@ -28,14 +29,15 @@ class CommandProcess(Process):
 
     def start(self, pictures: int | None = None) -> str:
         """Start what computes answers, and return the backend's name."""
-        with ended_by_signals():
+        with ended_by_signals(), without_unused_modules():
             backend = super().start(pictures)
         _keep_what_is_loaded()
         return backend
 
     def start_training(self, device: str | None) -> None:
         """Start Keras on a backend that trains, on a device."""
-        super().start_training(device)
+        with without_unused_modules():
+            super().start_training(device)
         _keep_what_is_loaded()
 
     def warn(self, notice: str) -> None:

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from mnistcnn.runtime.streams import STDERR, silenced
 # pictures: up to so many, `predict` ends sooner in NumPy than on TensorFlow, which takes seconds to start (28×28 PNG
 # files, 2 cores, three turns: 4,000 take 3.0 to 4.6 s and 7.1 to 8.8 s; 10,000 take 6.7 to 12.4 s and 8.1 to 12.8 s)
 MAX_NUMPY_PICTURES = 4_000
+# modules: those that Keras imports if it finds them, and uses only for what this program never asks of it
+UNUSED_BY_KERAS = ("matplotlib", "sklearn")
 
 
 def quickest_backend(pictures: int) -> str:
@@ -140,6 +143,22 @@ def _without_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def without_unused_modules() -> Iterator[None]:
+    """Keep Keras from importing scikit-learn and matplotlib within the block, which takes longer than a second.
+
+    It is for a process that is this program's own: Keras's wrappers for scikit-learn and its galleries of pictures do
+    not work in it. Other code can import both modules after the block.
+    """
+    hidden = [name for name in UNUSED_BY_KERAS if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # None makes an import fail
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def installed_versions(backend: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mnistcnn.config import BACKENDS
 from mnistcnn.results import BackendInfo, SystemInfo
-from mnistcnn.runtime.backend import chosen_backend_name, installed_versions
+from mnistcnn.runtime.backend import chosen_backend_name, installed_versions, without_unused_modules
 from mnistcnn.runtime.devices import automatic_precision, list_devices
 
 # pattern: the beginning of what TensorFlow's libraries log
@@ -58,7 +58,8 @@ def _backend_info(name: str) -> BackendInfo:
 
 def answer(backend: str) -> None:
     """Print what a backend sees as a line of JSON: what `system_info` runs in a process of its own."""
-    importlib.import_module(backend)
+    with without_unused_modules():  # TensorFlow imports Keras
+        importlib.import_module(backend)
     devices = list_devices(backend)
     precision, reason = automatic_precision(backend, devices[0])
     sys.stdout.write(json.dumps({"devices": devices, "precision": precision, "reason": reason}) + "\n")

@@ -1,4 +1,4 @@
-"""Run a command as if some modules were not installed, and print its exit status: MODULE[,MODULE…] ARGUMENT…."""
+"""Run a command as if a module were not installed, and print its exit status: MODULE ARGUMENT…."""
 
 import sys
 
@@ -6,9 +6,8 @@ from mnistcnn.app.cli import app
 
 
 def main(absent: str, *arguments: str) -> None:
-    """Make the import of each module fail, and the search for it find nothing."""
-    for name in absent.split(","):
-        sys.modules[name] = None  # type: ignore[assignment]
+    """Make the import of the module fail, and the search for it find nothing."""
+    sys.modules[absent] = None  # type: ignore[assignment]
     try:
         app(arguments)
     except SystemExit as end:

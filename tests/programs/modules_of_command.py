@@ -4,7 +4,10 @@ import sys
 
 from mnistcnn.app.cli import app
 
-HEAVY = {"cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests", "tensorflow", "torch"}
+HEAVY = {
+    *("cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests"),
+    *("sklearn", "tensorboard", "tensorflow", "torch"),
+}
 
 
 def main(*arguments: str) -> None:

@@ -149,7 +149,8 @@ def test_an_extra_that_is_missing_is_named(python: Run, option: list[str], modul
 
 
 def test_a_command_without_a_plot_imports_no_matplotlib(python: Run) -> None:
-    """A command that draws nothing imports neither matplotlib nor TensorBoard."""
+    """A command that draws nothing imports neither matplotlib nor TensorBoard, nor scikit-learn, as Keras would."""
     options = ("--data", "sample", "--steps", "2", "--log-every", "1", "--batch-size", "2", "-q")
-    done = python("command_without_modules.py", "matplotlib,tensorboard", "train", *options)
-    assert done.stdout.endswith("\n0\n")
+    *_, modules = python("modules_of_command.py", "train", *options).stdout.splitlines()
+    assert "'tensorflow'" in modules
+    assert not any(f"'{name}'" in modules for name in ("matplotlib", "sklearn", "tensorboard"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from conftest import BACKENDS, Run
@@ -15,7 +16,7 @@ from helpers import drawn_one
 from PIL import Image
 
 from mnistcnn.errors import MnistcnnError, UsageError
-from mnistcnn.runtime.backend import chosen_backend, keras_home, start_backend, start_keras
+from mnistcnn.runtime.backend import chosen_backend, keras_home, start_backend, start_keras, without_unused_modules
 
 INSTALLED = [name for name in BACKENDS if find_spec(name) is not None]
 PAIRS = [(first, second) for first in INSTALLED for second in INSTALLED if first != second]
@@ -113,6 +114,8 @@ def test_the_default_is_taken_if_nobody_names_a_backend(
     """chosen_backend asks KERAS_BACKEND and keras.json before it takes the default, and its option before all."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_BACKEND", variable)
+    if find_spec(expected) is None:
+        pytest.skip(f"{expected} is not installed")
     if configured:
         (tmp_path / "keras.json").write_text(json.dumps({"backend": configured}))
     assert chosen_backend(default="numpy") == expected
@@ -126,6 +129,18 @@ def test_numpy_computes_on_the_cpu_alone() -> None:
         start_backend("numpy", "gpu")
     with pytest.raises(UsageError, match="backend must be one that Keras computes on here; received 'numpy'"):
         start_keras("numpy")
+
+
+def test_keras_finds_no_module_that_it_would_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """without_unused_modules hides a module within its block alone, and none that is imported already."""
+    imported = ModuleType("sklearn")
+    monkeypatch.setitem(sys.modules, "sklearn", imported)
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    with without_unused_modules():
+        assert find_spec("matplotlib") is None
+        assert sys.modules["sklearn"] is imported
+    assert find_spec("matplotlib") is not None
+    assert sys.modules["sklearn"] is imported
 
 
 @pytest.mark.slow
