@@ -13,6 +13,9 @@ import numpy as np
 WORKING_SIDE = 512  # pixels: the longer side of a working copy (132 photos right at 384 and at 640)
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # a pixel's eight neighbours
 
+# pixels: a picture with a shorter longer side shows no grain, as its pixels differ by strokes (not swept; tight crops
+# of 20 pixels: 131 of 200 are right without it, 198 with it)
+MIN_GRAIN_SIDE = 100
 # grey levels: grain of this standard deviation is blurred by a standard deviation of one pixel (132 photos right at 3
 # and at 12)
 GRAIN_PER_BLUR = 6
@@ -62,13 +65,15 @@ OTSU_SHARE = 0.85
 
 def working_copy(grey: np.ndarray) -> np.ndarray:
     """Return grey levels (H, W) uint8 scaled to WORKING_SIDE, without stray pixels and most of the grain."""
-    # A pixel darker or lighter than all its neighbours is salt or pepper; in a thin stroke a neighbour is as dark.
-    grey = np.clip(grey, cv2.erode(grey, RING), cv2.dilate(grey, RING))
+    has_grain = max(grey.shape) >= MIN_GRAIN_SIDE
+    if has_grain:
+        # A pixel darker or lighter than all its neighbours is salt or pepper; in a thin stroke a neighbour is as dark.
+        grey = np.clip(grey, cv2.erode(grey, RING), cv2.dilate(grey, RING))
     scale = WORKING_SIDE / max(grey.shape)
     size = [max(1, round(length * scale)) for length in grey.shape[::-1]]
     if scale < 1:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    if (sigma := min(MAX_BLUR, grain(grey.astype(np.float32)) / GRAIN_PER_BLUR)) > MIN_BLUR:
+    if has_grain and (sigma := min(MAX_BLUR, grain(grey.astype(np.float32)) / GRAIN_PER_BLUR)) > MIN_BLUR:
         grey = cv2.GaussianBlur(grey, (0, 0), sigma)
     return cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC) if scale > 1 else grey
 

@@ -17,8 +17,7 @@ BOX = 20  # pixels: the longer side of a digit, by MNIST's rules
 # pixels: the width of strokes; 2.7 ± 0.7 in MNIST's training images (three networks read 132, 128 and 129 of the photos
 # at 3.0; 132, 128 and 128 at 2.7; 131, 126 and 127 if widths from 2.2 to 3.6 are left as they are)
 STROKE_WIDTH = 3.0
-# pixels: the standard deviation of the blur that makes strokes as soft as MNIST's (tests/benchmarks/README.md, "Real
-# pictures, perturbed": the share of grey is 0.61 ± 0.16 in MNIST, in the photos 0.44 without blur and 0.69 with this)
+# pixels: the standard deviation of the blur that makes strokes as soft as MNIST's
 BLUR = 0.3
 # share of full ink: fainter blur need not fit into the box (132 photos right from 0.025 to 0.4)
 FAINTEST_BLUR = 0.1

@@ -4,6 +4,7 @@
 its ink, and `mnist_style` draws them. Nothing here knows the network.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -16,9 +17,14 @@ from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.ink import working_copy
 from mnistcnn.pictures.mnist_style import looks_like_mnist, render
 from mnistcnn.pictures.sheet import cut_out, find_sheet
-from mnistcnn.pictures.strokes import digit_mask, digit_masks
+from mnistcnn.pictures.strokes import Parts, digit_mask, digit_masks, find_parts
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright picture, right and bottom excluded
+
+# share of the picture's width or height: a digit that takes more and reaches the border may have been cut out
+MIN_FILLING = 0.6
+# × the longer side: the margin of paper that is put around such a picture
+MARGIN = 0.25
 
 LIGHT_ON_DARK: dict[Invert, bool | None] = {"auto": None, "no": True, "yes": False}
 
@@ -60,13 +66,58 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     copy = working_copy(grey.levels)
     if (sheet := find_sheet(copy, light_on_dark)) is not None:
         grey = cut_out(grey, sheet)
-        copy = working_copy(grey.levels)  # of the picture's own pixels: the first copy has too few on a small sheet
-    if digits == "many":
-        return [PreparedDigit(render(mask), _box(mask, grey, copy)) for mask in digit_masks(copy, light_on_dark)]
-    if (found := digit_mask(copy, light_on_dark)) is None:
+    view = _view(grey, light_on_dark)
+    if view is None:
         return []
-    mask, others = found
-    return [PreparedDigit(render(mask), _box(mask, grey, copy), others)]
+    if view.fills_picture:
+        wider = _view(_with_margin(grey), light_on_dark)
+        view = view if wider is None or wider.quality < view.quality else wider
+    if digits == "many":
+        return [view.digit(mask) for mask in digit_masks(view.parts)]
+    mask, others = digit_mask(view.parts)
+    return [view.digit(mask, others)]
+
+
+@dataclass(frozen=True)
+class _View:
+    """A picture as it is looked at: its working copy, and the parts of the ink in it."""
+
+    grey: GreyPicture
+    copy: np.ndarray  # (H, W) uint8
+    parts: Parts
+
+    @property
+    def quality(self) -> float:
+        """How much the best digit looks like one, whatever the copy's scale."""
+        return float(self.parts.best_quality() * max(self.grey.levels.shape))
+
+    @property
+    def fills_picture(self) -> bool:
+        """Whether the best digit is large and reaches the picture's border: the picture may be cut around it."""
+        mask, _ = digit_mask(self.parts)
+        x, y, width, height = cv2.boundingRect(mask)
+        is_large = max(width / mask.shape[1], height / mask.shape[0]) > MIN_FILLING
+        return is_large and (x <= 1 or y <= 1 or x + width >= mask.shape[1] - 1 or y + height >= mask.shape[0] - 1)
+
+    def digit(self, mask: np.ndarray, others: int = 0) -> PreparedDigit:
+        """Return the digit of a mask (H, W) on the working copy, drawn as MNIST would have drawn it."""
+        return PreparedDigit(render(mask), _box(mask, self.grey, self.copy), others)
+
+
+def _view(grey: GreyPicture, light_on_dark: bool | None) -> _View | None:
+    """Return how a picture is looked at, or None if it shows no stroke."""
+    copy = working_copy(grey.levels)
+    parts = find_parts(copy, light_on_dark)
+    return None if parts is None else _View(grey, copy, parts)
+
+
+def _with_margin(grey: GreyPicture) -> GreyPicture:
+    """Return a picture with a margin all around it, in the level of its border's median."""
+    levels = grey.levels
+    paper = float(np.median(np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])))
+    margin = math.ceil(MARGIN * max(levels.shape))
+    wider = cv2.copyMakeBorder(levels, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=(paper,))
+    return replace(grey, levels=wider, left=grey.left - margin, top=grey.top - margin)
 
 
 def _drawn_as_mnist(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:

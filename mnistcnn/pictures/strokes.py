@@ -109,13 +109,14 @@ class Parts:
         """Return the mask (H, W) uint8 of 0 and 1 of some parts."""
         return np.isin(self.labels, parts).astype(np.uint8)
 
-    def quality(self, parts: list[int]) -> float:
-        """Return how much some parts look like a digit, 0 if none does: large, strong, and of one stroke width.
+    def best_quality(self) -> float:
+        """Return how much the best digit looks like one, 0 without a stroke: large, strong, and of one stroke width.
 
         A blob is too wide; the light between strokes and a shadow's edge have many widths.
         """
         if not self.scores[self.best]:
             return 0.0
+        parts = _one_digit(self)
         mask = self.mask(parts)
         _, _, width, height = cv2.boundingRect(mask)
         blob = max(0.0, stroke_width(mask) / max(width, height) - MAX_STROKE_WIDTH)
@@ -125,25 +126,15 @@ class Parts:
         return float(self.scores[parts[0]] * growth * self.ink[mask > 0].mean() * penalty)
 
 
-def digit_mask(grey: np.ndarray, light_on_dark: bool | None = None) -> tuple[np.ndarray, int] | None:
-    """Find the one digit in a working copy (H, W) uint8; return None if there is no stroke.
-
-    Returns the digit's mask (H, W) uint8 of 0 and 1, and how many other things of its size there are, as in a text.
-    `light_on_dark` is the polarity, None if it is not known.
-    """
-    parts = find_parts(grey, light_on_dark)
-    if parts is None:
-        return None
+def digit_mask(parts: Parts) -> tuple[np.ndarray, int]:
+    """Return the mask (H, W) uint8 of 0 and 1 of the one digit, and the number of other things of its size."""
     digit = _one_digit(parts)
     others = int((parts.scores > MIN_OTHER_SCORE * parts.scores[digit[0]]).sum()) - len(digit)
     return parts.mask(digit), max(0, others)
 
 
-def digit_masks(grey: np.ndarray, light_on_dark: bool | None = None) -> list[np.ndarray]:
-    """Find the digits of a number in one line: a mask of each, from left to right; none if there is no stroke."""
-    parts = find_parts(grey, light_on_dark)
-    if parts is None:
-        return []
+def digit_masks(parts: Parts) -> list[np.ndarray]:
+    """Return the masks, as `digit_mask` does, of the digits of a number in one line, from left to right."""
     digits: list[list[int]] = []
     for part in parts.ranked:
         if parts.scores[part] <= MIN_STROKE_SCORE * parts.scores[parts.best]:
@@ -165,7 +156,7 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
         polarities = [light_on_dark]
     papers = [255 - grey if inverted else grey for inverted in polarities]
     found = [_parts_within_reach(paper, reach) for paper in papers for reach in REACHES]
-    best = max(found, key=lambda parts: parts.quality(_one_digit(parts)))
+    best = max(found, key=Parts.best_quality)
     return best if best.ranked else None
 
 

@@ -102,6 +102,20 @@ def in_a_corner(grey: Grey, rng: np.random.Generator) -> Grey:
     return canvas
 
 
+def cut_around(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Cut it to the box that the program reports for its digit, without a margin."""
+    [digit] = prepare(GreyPicture(grey))
+    left, top, right, bottom = digit.box
+    return grey[max(0, top) : bottom, max(0, left) : right]
+
+
+def cut_to_28(grey: Grey, rng: np.random.Generator) -> Grey:
+    """Cut it so, and shrink it to 28 pixels on its longer side."""
+    grey = cut_around(grey, rng)
+    size = [max(1, round(28 * length / max(grey.shape))) for length in grey.shape[::-1]]
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+
+
 def transparent(grey: Grey, rng: np.random.Generator) -> bytes:
     """Make all but the ink transparent, and that black: what stood on paper stands on nothing."""
     small = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA).astype(float)
@@ -171,6 +185,8 @@ PERTURBATIONS: dict[str, Perturbation] = {
     ),
     "×4": lambda grey, rng: cv2.resize(grey, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC),
     "in a corner": in_a_corner,
+    "cut around the ink": cut_around,
+    "cut, 28 pixels": cut_to_28,
     "transparent": transparent,
     "transparent margin": transparent_margin,
     "ruled paper": ruled,

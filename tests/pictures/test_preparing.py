@@ -58,6 +58,19 @@ def jpeg(grey: Grey, rng: np.random.Generator) -> Grey:
     return levels(encoded(Image.fromarray(grey), "JPEG", quality=15))
 
 
+@pytest.mark.parametrize("inverted", [False, True], ids=["dark on light", "light on dark"])
+@pytest.mark.parametrize("side", [None, 20, 14], ids=["as it is", "20 pixels", "14 pixels"])
+def test_a_picture_cut_around_its_digit_is_read_as_one_with_a_margin(side: int | None, inverted: bool) -> None:
+    """A picture that ends where the ink of its digit ends gives the digit that the whole picture gives."""
+    whole = seven()
+    x, y, width, height = cv2.boundingRect((whole < 100).astype(np.uint8))
+    crop = whole[y : y + height, x : x + width]
+    if side is not None:
+        size = (round(side * width / height), side)
+        crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+    assert difference(read(255 - crop if inverted else crop), CLEAN) < 0.12
+
+
 def blurred(grey: Grey, rng: np.random.Generator) -> Grey:
     """Put it out of focus."""
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), 4))
