@@ -1,5 +1,6 @@
 """The package as a library: what a notebook does with it, and how results show themselves there."""
 
+import gc
 import json
 import pickle
 import platform
@@ -219,18 +220,32 @@ def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Pa
     assert "ipython" not in {name.lower() for name in sys.modules}
 
 
-def test_data_that_had_to_be_replaced_is_a_warning(python: Run) -> None:
-    """Where MNIST is out of reach, the library warns as the command does."""
-    expected = "sample ['Going on with the 5,000 MNIST images of the package instead.'] True\n"
-    assert python("warned_training.py").stdout == expected
+def test_data_that_had_to_be_replaced_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    """Where MNIST is out of reach, the library warns as the command does, and names the line that called it."""
+    monkeypatch.delenv("MNISTCNN_DATA", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.warns(UserWarning, match=r"Going on with the 5,000 MNIST images of the package instead\.$") as warned:
+        result = mnistcnn.train(steps=1, batch_size=2, quiet=True)
+    assert result.test is not None
+    assert result.test.data == "sample"
+    assert [one.filename for one in warned if one.category is UserWarning] == [__file__]
 
 
-def test_a_programs_garbage_is_collected_as_before(python: Run) -> None:
+@pytest.mark.parametrize("switch", [gc.enable, gc.disable])
+def test_a_programs_garbage_is_collected_as_before(switch: Callable[[], None]) -> None:
     """Keras is loaded without the collector, which then goes on, or stays off, and leaves no object out of account."""
-    loads = "import gc; from mnistcnn.runtime.backend import start_keras; {}; start_keras(); "
-    loads += "print(gc.isenabled(), gc.get_freeze_count())"
-    assert python(loads.format("gc.enable()")).stdout.split() == ["True", "0"]
-    assert python(loads.format("gc.disable()")).stdout.split() == ["False", "0"]
+    from mnistcnn.runtime.backend import start_keras
+
+    switch()
+    try:
+        before = gc.isenabled(), gc.get_freeze_count()
+        start_keras()
+        assert (gc.isenabled(), gc.get_freeze_count()) == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="TensorFlow for other processors may be built without them")

@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SHORT, Run, StartTraining
-from helpers import DIGITS, UNFINISHED_CHECKPOINT, short_config
+from helpers import DIGITS, SHORT_RUN, UNFINISHED_CHECKPOINT, short_config
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
+from mnistcnn.model.model_file import load_model
 from mnistcnn.report.training_log import TrainingLog
 from mnistcnn.results import HistoryPoint, TrainingHistory
 from mnistcnn.runtime.outputs import Outputs, checkpoint_files, claimed_outputs
@@ -74,11 +76,12 @@ def test_a_run_that_diverges_ends_and_keeps_the_last_good_checkpoint(tmp_path: P
 
 
 @pytest.mark.parametrize("options", [[], ["--log-every", "0"]])
-def test_a_huge_learning_rate_is_one_error(tmp_path: Path, start_training: StartTraining, options: list[str]) -> None:
+def test_a_huge_learning_rate_is_one_error(tmp_path: Path, command: Run, options: list[str]) -> None:
     """Exit status 1, the steps, and no model; a log that is there is JSON to the strict."""
-    run = start_training("--steps", "40", "--learning-rate", "1e30", *options)
-    assert run.end() == 1
-    assert "the loss became NaN or infinite within steps 1 to " in one_error_line(run.stderr)
+    arguments = ("-m", "run.keras", "--log-file", "run.jsonl", *SHORT_RUN, "--steps", "40", "--learning-rate", "1e30")
+    done = command("train", *arguments, *options)
+    assert done.returncode == 1
+    assert "the loss became NaN or infinite within steps 1 to " in one_error_line(done.stderr)
     assert not (tmp_path / "run.keras").exists()
     latest = read_latest_checkpoint(tmp_path / "run.keras.checkpoint")
     assert latest is not None
@@ -121,16 +124,15 @@ def test_a_log_on_a_full_disk_is_one_error(python: Run, tmp_path: Path) -> None:
     assert len(whole) >= 2
 
 
-def test_standard_output_on_a_full_disk_is_one_error(mnistcnn: Run, start_training: StartTraining) -> None:
+def test_standard_output_on_a_full_disk_is_one_error(mnistcnn: Run, tmp_path: Path) -> None:
     """A result that cannot be printed is an error, and the model is saved all the same."""
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     with Path("/dev/full").open("w") as full:
-        run = start_training("--steps", "5", "-q")
-        assert run.end() == 0
-        done = mnistcnn("evaluate", "-m", "run.keras", "--data", "sample", capture_output=False, stdout=full, stderr=-1)
+        done = mnistcnn("train", *SHORT, "-q", capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
     assert done.stderr == "error: No space left on device\n"
+    assert load_model(tmp_path / "mnistcnn.keras", "numpy").metadata.step == 20
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_the_confusion_matrix_is_shaded(
     trained: Path,
 ) -> None:
     """By colours in a terminal; by characters under NO_COLOR; the counts are the same."""
-    command = ["evaluate", "--data", "sample", "-m", str(trained)]
+    command = ["evaluate", "--data", "sample", "-m", str(trained), "--backend", "numpy"]
     colored, plain = (
         shown_by(*command, folder=tmp_path, environment=terminal),
         shown_by(*command, folder=tmp_path, environment=terminal | {"NO_COLOR": "1"}),

@@ -31,7 +31,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @BOTH
 def test_the_first_signal_saves_and_says_how_to_go_on(
-    tmp_path: Path, start_training: StartTraining, mnistcnn: Run, number: signal.Signals, status: int
+    tmp_path: Path, start_training: StartTraining, command: Run, number: signal.Signals, status: int
 ) -> None:
     """The execution under way is finished and saved; the command printed goes on, and replaces what was allowed."""
     (tmp_path / "course.svg").write_text("an earlier run's")
@@ -43,17 +43,17 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
     *before, last = run.stderr.splitlines()
     assert "finishing what is under way; once more to stop at once" in before
     step = run.logged_step
-    stopped, command = last.split("; go on with: ")
+    stopped, printed = last.split("; go on with: ")
     assert stopped == f"stopped at step {step:,} of 100,000"
     assert checkpoint_files(tmp_path / "run.keras.checkpoint")[-1].name == f"step-{step:09d}.npz"
     assert not (tmp_path / "run.keras").exists()
     assert (tmp_path / "course.svg").read_text() == "an earlier run's"
 
-    interpreter, *words = shlex.split(command)
+    interpreter, *words = shlex.split(printed)
     assert interpreter.startswith("python")
     assert words[:2] == ["-m", "mnistcnn"]
     words[words.index("100000")] = str(step + 5)
-    done = mnistcnn(*words[2:])
+    done = command(*words[2:])
     assert done.returncode == 0, done.stderr
     assert f"going on at step {step:,}" in done.stderr
     assert done.stdout.startswith(f"trained to step {step + 5:,} ")

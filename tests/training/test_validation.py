@@ -12,7 +12,7 @@ from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.inference.evaluation import evaluate
 from mnistcnn.model.model_file import load_model
 from mnistcnn.report.training_log import TrainingLog
-from mnistcnn.results import TrainingValidation
+from mnistcnn.results import TrainingResult, TrainingValidation
 from mnistcnn.runtime.outputs import Outputs, claimed_outputs
 from mnistcnn.training.run import train
 
@@ -28,6 +28,12 @@ def resumable(folder: Path) -> Outputs:
 def validations(events: Events) -> list[TrainingValidation]:
     """Return the validations among the events."""
     return [event for event in events if isinstance(event, TrainingValidation)]
+
+
+@pytest.fixture(scope="module")
+def straight() -> TrainingResult:
+    """A run whose patience ends it, and which nothing else stops."""
+    return train(short_config(100, **RISING), DIGITS)
 
 
 def test_a_validation_is_an_evaluation_of_that_step() -> None:
@@ -66,10 +72,11 @@ def test_the_run_stops_when_it_gets_no_better_and_the_best_is_kept(tmp_path: Pat
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3])
-def test_an_interrupted_run_keeps_what_it_knew_of_the_best(tmp_path: Path, stop_after: int) -> None:
+def test_an_interrupted_run_keeps_what_it_knew_of_the_best(
+    tmp_path: Path, straight: TrainingResult, stop_after: int
+) -> None:
     """A run stopped after any validation and resumed ends with the bytes and history of one that never stopped."""
     config = short_config(100, **RISING)
-    straight = train(config, DIGITS)
     seen = Events()
     stopped = train(
         config,
