@@ -3,8 +3,9 @@
 The folders that compute make them, and `report` renders them. Nothing here computes or prints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class Prediction:
     probabilities: tuple[float, ...] = ()  # (10,), by digit
     sure: bool | None = None  # whether the answer can be relied on; None if there is an error
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in pixels of the picture
+    line: int | None = None  # its line in the picture, from the top; 0 is the first
+    group: int | None = None  # its group in the line, from the left; 0 is the first
     image: Any = field(default=None, repr=False, compare=False)  # (28, 28) uint8, what the network saw
     thumbnail: Any = field(default=None, repr=False, compare=False)  # (≤28, ≤28) uint8, the picture itself
     label: int | None = None  # the digit whose class folder holds the picture, if one does
@@ -148,6 +151,15 @@ class Prediction:
     def is_right(self) -> bool:
         """Whether the digit is the label; a picture with an error is not right."""
         return self.label is not None and self.digit == self.label
+
+
+def text_of(predictions: Sequence[Prediction]) -> str:
+    """Return the digits of one picture as it shows them: line by line, with a space between groups."""
+    lines = []
+    for _, line in groupby(predictions, key=lambda prediction: prediction.line):
+        groups = groupby(line, key=lambda prediction: prediction.group)
+        lines.append(" ".join("".join(str(prediction.digit) for prediction in group) for _, group in groups))
+    return "\n".join(lines)
 
 
 class Predictions(tuple[Prediction, ...]):

@@ -146,7 +146,7 @@ def compare(
 def predict(
     model: "AnyModel",
     *pictures: str | Path,
-    digits: Digits = "one",
+    digits: Digits = "auto",
     invert: Invert = "auto",
     backend: str | None = None,
     device: str | None = None,
@@ -156,7 +156,7 @@ def predict(
     Args:
         model: A model, or the file that holds it, as for `load_model`.
         *pictures: Files, folders and glob patterns.
-        digits: "one" for the one digit of each picture, "many" for all digits of a number in one line.
+        digits: "auto" for as many digits as a picture shows, in reading order, "one" for its one digit, "many" for all.
         invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
         backend: As for `evaluate`.
         device: As for `train`.

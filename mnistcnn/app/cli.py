@@ -187,13 +187,13 @@ def evaluate(
     cls=Command,
     epilog=examples(
         "mnistcnn predict seven.png photos/ --show",
-        "mnistcnn predict 'year-*.jpg' --digits many --format jsonl",
+        "mnistcnn predict 'page-*.jpg' --format text",
     ),
 )
 def predict(
     images: options.Images,
     model: options.ModelToUse = None,
-    digits: options.Digits = "one",
+    digits: options.Digits = "auto",
     invert: options.Invert = "auto",
     form: options.OutputFormat = "table",
     top_k: options.TopK = None,
@@ -203,7 +203,7 @@ def predict(
     backend: options.Backend = None,
     device: options.Device = None,
 ) -> None:
-    """Read the digit in each picture.
+    """Read the digits in pictures.
 
     For a folder that holds folders 0 to 9, also say how many were read right.
     """

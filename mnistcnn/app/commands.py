@@ -104,9 +104,7 @@ def evaluate(
 
 def predict(images: Sequence[str], model: Path | None, reading: Reading, printing: Printing, process: Process) -> int:
     """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error."""
-    report = prediction_report.PredictionReport(
-        printing.form, top_k=printing.top_k or 3, show=printing.show, many=reading.digits == "many"
-    )
+    report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k or 3, show=printing.show)
     stdin = sys.stdin.buffer if sys.stdin else None
     count, numbers = read_pictures(model, images, reading, process, stdin=stdin)
     folder = None if printing.save_inputs is None else InputFolder(printing.save_inputs, force=printing.force)

@@ -206,7 +206,7 @@ Backend = Annotated[str | None, _backend(BACKENDS)]
 Images = Annotated[
     list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, glob patterns, or - for standard input.")
 ]
-Digits = Annotated[config.Digits, _pictures(help="Read one digit in each picture, or many: a number in one line.")]
+Digits = Annotated[config.Digits, _pictures(help="Read as many digits as a picture shows, or insist on one or many.")]
 Invert = Annotated[
     config.Invert,
     _pictures(help="Invert the pictures: yes for dark strokes on light paper, no for light on dark, auto to find out."),
@@ -223,7 +223,7 @@ SaveInputs = Annotated[
     Path | None,
     _output(metavar="FOLDER", help="Save what the network saw to this folder, as PNG files of 28x28 pixels."),
 ]
-ReplaceInputs = Annotated[bool, _output("--force", help="Replace files in the folder of --save-inputs.")]
+ReplaceInputs = Annotated[bool, _output("--force", help="Replace files that --save-inputs saved before.")]
 
 # What `info` takes.
 ModelToDescribe = Annotated[

@@ -82,7 +82,7 @@ class Reading:
     Raises UsageError for any other value.
     """
 
-    digits: Digits = "one"
+    digits: Digits = "auto"
     invert: Invert = "auto"
 
     def __post_init__(self) -> None:

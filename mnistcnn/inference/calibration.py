@@ -17,8 +17,6 @@ GOLDEN = (5**0.5 - 1) / 2
 SURE_PROBABILITY = 0.8
 # share of the validation images: an answer with less evidence than all but this share have is unsure (a letter, noise)
 WEAK = 0.02
-# shapes of the digit's size beside it in the picture: an answer among so many is unsure (text)
-MANY = 2
 
 
 def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -60,11 +58,11 @@ def are_sure(logits: np.ndarray, temperature: float | None, least: float | None,
         logits: the logits (N, 10) of the answers.
         temperature: the temperature that they are divided by; None is 1.
         least: the least evidence of a sure answer; None does not ask for any.
-        others: how many shapes of the digit's size (N,) stand beside it in its picture.
+        others: how many other marks of the digit's size (N,) its picture shows that are not read.
 
     Returns:
-        True for an answer that is probable enough, has evidence enough, and stands beside fewer than MANY shapes.
+        True for an answer that is probable enough, has evidence enough, and is alone.
 
     """
     probable = softmax(logits / (temperature or 1.0)).max(axis=1) >= SURE_PROBABILITY
-    return np.asarray(probable & (others < MANY) & (evidence(logits) >= (-np.inf if least is None else least)))
+    return np.asarray(probable & (others == 0) & (evidence(logits) >= (-np.inf if least is None else least)))

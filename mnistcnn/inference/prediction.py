@@ -22,15 +22,32 @@ from mnistcnn.results import Prediction
 
 # pictures: the most that are decoded ahead and held at once
 BATCH_SIZE = 250
+# share of a picture's digits: if fewer are sure by themselves, it shows letters or drawings, and no answer is sure
+MIN_SURE_SHARE = 0.75
+# share of a picture's digits: if no more are sure by themselves, what stands beside the one digit is not a digit; of
+# many marks, fewer need be sure
+MIN_BELIEVED_SHARE = {"few": 0.5, "many": 0.25}
+# count: so many marks are many
+MANY = 4
 
 
 @dataclass(frozen=True)
 class PreparedPicture:
-    """A picture's digits, from left to right, or the reason why there are none."""
+    """A picture's digits, in reading order, or the reason why there are none."""
 
     picture: Picture
     digits: Sequence[PreparedDigit] = ()
     error: str | None = None
+
+    @property
+    def candidates(self) -> Sequence[PreparedDigit]:
+        """What the network is asked: the digits, and last, if there is one, the picture's one digit in their place."""
+        alone = [digit.alone for digit in self.digits if digit.alone is not None]
+        return [*self.digits, *alone]
+
+
+# a digit, its ten probabilities, and whether it is sure
+_Read = tuple[PreparedDigit, tuple[Sequence[float], bool]]
 
 
 def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
@@ -43,9 +60,9 @@ def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Inver
 
 
 def predict_numbers(
-    trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "many"
+    trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "auto"
 ) -> Generator[tuple[Prediction, ...], None, None]:
-    """Read the digits of each picture, from left to right.
+    """Read the digits of each picture, in reading order.
 
     One batch of pictures is decoded while the network reads the batch before, and no more are held. The first batches
     are small, so that the first answers do not wait for many pictures.
@@ -54,7 +71,7 @@ def predict_numbers(
         trained: the model that reads the digits.
         pictures: the pictures, in the order of the answers.
         invert: whether strokes are dark on light; "auto" finds out.
-        digits: "one" for the one digit of a picture, "many" for all digits of a number in one line.
+        digits: "auto" for as many digits as a picture shows, "one" for its one digit, "many" for all.
 
     Yields:
         For each picture at least one prediction; exactly one if it has an `error`.
@@ -86,7 +103,7 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
 
 
 def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
-    digits = [digit for prepared in batch for digit in prepared.digits]
+    digits = [digit for prepared in batch for digit in prepared.candidates]
     logits = trained.logits(np.array([digit.image for digit in digits], np.uint8))
     probabilities = softmax(logits).astype(np.float32).tolist()
     others = np.array([digit.others for digit in digits])
@@ -97,7 +114,24 @@ def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[t
         if prepared.error is not None:
             yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
         else:
-            yield tuple(_prediction(picture, digit, *next(answers)) for digit in prepared.digits)
+            chosen = _chosen(list(zip(prepared.candidates, islice(answers, len(prepared.candidates)), strict=True)))
+            yield tuple(_prediction(picture, digit, *answer) for digit, answer in chosen)
+
+
+def _chosen(read: Sequence[_Read]) -> Sequence[_Read]:
+    """Return the digits that a picture shows, of those that were read in it, with whether they are sure.
+
+    Several marks are digits if the network believes most of them; else the picture is taken for one digit. Where many
+    of them are doubtful, none is to be relied on: letters, too, stand beside each other.
+    """
+    if len(read) == 1:
+        return read
+    has_alternative = read[0][0].alone is not None
+    several = read[:-1] if has_alternative else read
+    share = sum(sure for _, (_, sure) in several) / len(several)
+    if has_alternative and share <= MIN_BELIEVED_SHARE["many" if len(several) >= MANY else "few"]:
+        return read[-1:]
+    return [(digit, (probabilities, sure and share >= MIN_SURE_SHARE)) for digit, (probabilities, sure) in several]
 
 
 def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[float], sure: bool) -> Prediction:
@@ -106,6 +140,8 @@ def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[
         probabilities=tuple(probabilities),
         sure=sure,
         box=digit.box,
+        line=digit.line,
+        group=digit.group,
         image=digit.image,
         thumbnail=digit.thumbnail,
         label=picture.label,

@@ -63,13 +63,13 @@ MIN_INK_PIXELS = 16
 OTSU_SHARE = 0.85
 
 
-def working_copy(grey: np.ndarray) -> np.ndarray:
-    """Return grey levels (H, W) uint8 scaled to WORKING_SIDE, without stray pixels and most of the grain."""
+def working_copy(grey: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:
+    """Return grey levels (H, W) uint8 scaled to a longer side in pixels, without stray pixels and most of the grain."""
     has_grain = max(grey.shape) >= MIN_GRAIN_SIDE
     if has_grain:
         # A pixel darker or lighter than all its neighbours is salt or pepper; in a thin stroke a neighbour is as dark.
         grey = np.clip(grey, cv2.erode(grey, RING), cv2.dilate(grey, RING))
-    scale = WORKING_SIDE / max(grey.shape)
+    scale = side / max(grey.shape)
     size = [max(1, round(length * scale)) for length in grey.shape[::-1]]
     if scale < 1:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

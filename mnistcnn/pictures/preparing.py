@@ -14,15 +14,22 @@ from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
-from mnistcnn.pictures.ink import working_copy
+from mnistcnn.pictures.ink import WORKING_SIDE, working_copy
+from mnistcnn.pictures.lines import digits_in_order, is_number, usual_height
 from mnistcnn.pictures.mnist_style import looks_like_mnist, render
 from mnistcnn.pictures.sheet import cut_out, find_sheet
-from mnistcnn.pictures.strokes import Parts, digit_mask, digit_masks, find_parts
+from mnistcnn.pictures.strokes import Parts, find_parts, one_digit, other_marks
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright picture, right and bottom excluded
 
 # share of the picture's width or height: a digit that takes more and reaches the border may have been cut out
 MIN_FILLING = 0.6
+# pixels of the working copy: if digits of a page are lower in the median, a closer look is taken
+MIN_PAGE_HEIGHT = 48
+# × the usual height: the margin of that closer look around all digits
+PAGE_MARGIN = 2
+# pixels: the longest side of that closer look
+MAX_PAGE_SIDE = 2048
 # × the longer side: the margin of paper that is put around such a picture
 MARGIN = 0.25
 
@@ -36,11 +43,14 @@ class PreparedDigit:
     image: np.ndarray  # (28, 28) uint8, light on dark
     box: Box  # its place in the picture
     others: int = 0  # count of other things of its size; a page of text has many
+    line: int = 0  # its line in the picture, from the top
+    group: int = 0  # its group in the line, from the left
     thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8: the whole picture
+    alone: "PreparedDigit | None" = None  # on the first of several: the picture's one digit, should they be none
 
 
 def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
-    """Read a picture as one digit, or as the digits of a number in one line, from left to right.
+    """Read a picture as one digit, or as all digits of a number or a page, in reading order.
 
     `invert` says whether the strokes are dark on light, and so to be inverted ("auto": find out). Raises MnistcnnError
     if the picture cannot be read, NoDigitFoundError if it holds no stroke.
@@ -72,10 +82,16 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     if view.fills_picture:
         wider = _view(_with_margin(grey), light_on_dark)
         view = view if wider is None or wider.quality < view.quality else wider
+    digit = one_digit(view.parts)
+    others = other_marks(view.parts, digit)
     if digits == "many":
-        return [view.digit(mask) for mask in digit_masks(view.parts)]
-    mask, others = digit_mask(view.parts)
-    return [view.digit(mask, others)]
+        return (_closer(view, light_on_dark) or view).page()
+    mask = view.parts.mask(digit)
+    alone = PreparedDigit(render(mask), _box(mask, view.grey, view.copy), others)
+    if digits == "auto" and (others or is_number(view.parts, digit)):
+        first, *further = (_closer(view, light_on_dark) or view).page()
+        return [replace(first, alone=alone), *further] if further else [alone]
+    return [alone]
 
 
 @dataclass(frozen=True)
@@ -94,19 +110,42 @@ class _View:
     @property
     def fills_picture(self) -> bool:
         """Whether the best digit is large and reaches the picture's border: the picture may be cut around it."""
-        mask, _ = digit_mask(self.parts)
+        mask = self.parts.mask(one_digit(self.parts))
         x, y, width, height = cv2.boundingRect(mask)
         is_large = max(width / mask.shape[1], height / mask.shape[0]) > MIN_FILLING
         return is_large and (x <= 1 or y <= 1 or x + width >= mask.shape[1] - 1 or y + height >= mask.shape[0] - 1)
 
-    def digit(self, mask: np.ndarray, others: int = 0) -> PreparedDigit:
-        """Return the digit of a mask (H, W) on the working copy, drawn as MNIST would have drawn it."""
-        return PreparedDigit(render(mask), _box(mask, self.grey, self.copy), others)
+    def page(self) -> list[PreparedDigit]:
+        """Return all digits in reading order."""
+        digits = []
+        for placed in digits_in_order(self.parts):
+            left, top, right, bottom = placed.box
+            mask = np.isin(self.parts.labels[top:bottom, left:right], placed.parts).astype(np.uint8)
+            box = _in_picture(placed.box, self.grey, self.copy)
+            digits.append(PreparedDigit(render(mask), box, line=placed.line, group=placed.group))
+        return digits
 
 
-def _view(grey: GreyPicture, light_on_dark: bool | None) -> _View | None:
+def _closer(view: _View, light_on_dark: bool | None) -> _View | None:
+    """Return a closer view of the written part of a picture, or None if its digits are large enough."""
+    height = usual_height(view.parts)
+    if height >= MIN_PAGE_HEIGHT:
+        return None
+    boxes = np.array([placed.box for placed in digits_in_order(view.parts)])  # (digits, 4)
+    grey = view.grey
+    scale = max(grey.levels.shape) / max(view.copy.shape)  # width of a pixel of the copy in pixels of the levels
+    margin = PAGE_MARGIN * height
+    left, top = np.maximum((boxes[:, :2].min(axis=0) - margin) * scale, 0).astype(int)
+    right, bottom = np.ceil((boxes[:, 2:].max(axis=0) + margin) * scale).astype(int)
+    levels = np.ascontiguousarray(grey.levels[top:bottom, left:right])
+    closer = replace(grey, levels=levels, left=grey.left + int(left), top=grey.top + int(top))
+    side = max(levels.shape) / (height * scale) * MIN_PAGE_HEIGHT
+    return _view(closer, light_on_dark, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
+
+
+def _view(grey: GreyPicture, light_on_dark: bool | None, side: int = WORKING_SIDE) -> _View | None:
     """Return how a picture is looked at, or None if it shows no stroke."""
-    copy = working_copy(grey.levels)
+    copy = working_copy(grey.levels, side)
     parts = find_parts(copy, light_on_dark)
     return None if parts is None else _View(grey, copy, parts)
 
@@ -142,7 +181,12 @@ def _thumbnail(levels: np.ndarray) -> np.ndarray:
 def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:
     """Return the box in the upright picture of a mask on a copy of its grey levels."""
     x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    return _in_picture((x, y, x + width, y + height), grey, copy)
+
+
+def _in_picture(box: Box, grey: GreyPicture, copy: np.ndarray) -> Box:
+    """Return the box in the upright picture of a box on a copy of its grey levels."""
     scale = grey.scale * max(grey.levels.shape) / max(copy.shape)
-    left, right = (round(scale * place + grey.scale * grey.left) for place in (x, x + width))
-    top, bottom = (round(scale * place + grey.scale * grey.top) for place in (y, y + height))
+    left, right = (round(scale * place + grey.scale * grey.left) for place in box[::2])
+    top, bottom = (round(scale * place + grey.scale * grey.top) for place in box[1::2])
     return left, top, right, bottom

@@ -75,16 +75,6 @@ MAX_GAP = 0.25
 # all pages of text in tests/benchmarks/strangers.py are recognized)
 MIN_OTHER_SCORE = 0.4
 
-# × the best score: a part with more is a digit of the number (5 of 10 pictures of numbers are right from 0.05 to 0.5,
-# 3 at 0.6)
-MIN_DIGIT_SCORE = 0.3
-# × the best score: a part with more may be a stroke of the digit above or below it (5 of 10 pictures of numbers are
-# right from 0 to 0.3)
-MIN_STROKE_SCORE = 0.1
-# × the narrower part's width: two parts whose columns overlap by more are strokes of one digit (5 of 10 pictures of
-# numbers are right from 0 to 0.9)
-MIN_OVERLAP = 0.5
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -116,7 +106,7 @@ class Parts:
         """
         if not self.scores[self.best]:
             return 0.0
-        parts = _one_digit(self)
+        parts = one_digit(self)
         mask = self.mask(parts)
         _, _, width, height = cv2.boundingRect(mask)
         blob = max(0.0, stroke_width(mask) / max(width, height) - MAX_STROKE_WIDTH)
@@ -126,25 +116,9 @@ class Parts:
         return float(self.scores[parts[0]] * growth * self.ink[mask > 0].mean() * penalty)
 
 
-def digit_mask(parts: Parts) -> tuple[np.ndarray, int]:
-    """Return the mask (H, W) uint8 of 0 and 1 of the one digit, and the number of other things of its size."""
-    digit = _one_digit(parts)
-    others = int((parts.scores > MIN_OTHER_SCORE * parts.scores[digit[0]]).sum()) - len(digit)
-    return parts.mask(digit), max(0, others)
-
-
-def digit_masks(parts: Parts) -> list[np.ndarray]:
-    """Return the masks, as `digit_mask` does, of the digits of a number in one line, from left to right."""
-    digits: list[list[int]] = []
-    for part in parts.ranked:
-        if parts.scores[part] <= MIN_STROKE_SCORE * parts.scores[parts.best]:
-            break
-        in_column = next((digit for digit in digits if _one_above_the_other(parts, part, digit[0])), None)
-        if in_column is not None:
-            in_column.append(part)
-        elif parts.scores[part] > MIN_DIGIT_SCORE * parts.scores[parts.best]:
-            digits.append([part])
-    return [parts.mask(digit) for digit in sorted(digits, key=lambda digit: int(parts.boxes[digit[0]][0]))]
+def other_marks(parts: Parts, digit: list[int]) -> int:
+    """Return how many parts of the size of a digit, given its parts, do not belong to it."""
+    return max(0, int((parts.scores > MIN_OTHER_SCORE * parts.scores[digit[0]]).sum()) - len(digit))
 
 
 def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
@@ -191,7 +165,7 @@ def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...])
     return sum(int(side.sum()) for side, touching in zip(sides, touches, strict=True) if touching)
 
 
-def _one_digit(parts: Parts) -> list[int]:
+def one_digit(parts: Parts) -> list[int]:
     """Return the parts of the one digit: the largest of the best, or what it frames, and the loose parts near it.
 
     A loose part may be the bar of a 5, or a piece of a 0 that rules or a shadow's edge cut up.
@@ -225,9 +199,3 @@ def _distance(one: np.ndarray, other: np.ndarray) -> int:
     """Return the larger of the gaps across and down between two boxes (x, y, width, height); 0 if they touch."""
     (x1, y1, width1, height1), (x2, y2, width2, height2) = one, other
     return int(max(x2 - (x1 + width1), x1 - (x2 + width2), y2 - (y1 + height1), y1 - (y2 + height2), 0))
-
-
-def _one_above_the_other(parts: Parts, one: int, other: int) -> bool:
-    """Tell whether two parts are strokes of one digit rather than neighbours in a line: one stands above the other."""
-    (x1, _, width1, _), (x2, _, width2, _) = parts.boxes[one], parts.boxes[other]
-    return bool(min(x1 + width1, x2 + width2) - max(x1, x2) > MIN_OVERLAP * min(width1, width2))

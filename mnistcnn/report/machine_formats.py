@@ -13,20 +13,22 @@ from mnistcnn.results import Comparison, Evaluation, Prediction
 FIRST_FIELDS = ("loss", "accuracy", "step", "recipe", "data", "split", "images")
 
 
-def prediction_fields(prediction: Prediction, *, box: bool = False) -> dict[str, Any]:
+def prediction_fields(prediction: Prediction) -> dict[str, Any]:
     """Return the fields of one digit; all but `file` and `error` are None if no digit was read.
 
-    With `box` they include the digit's left, top, right and bottom edge in pixels.
+    The box is the digit's left, top, right and bottom edge in pixels; its line and group count from 0.
     """
-    fields = {
+    return {
         "file": prediction.file,
         "digit": prediction.digit,
         "probability": prediction.probability,
         "probabilities": list(prediction.probabilities) or None,
         "sure": prediction.sure,
         "error": prediction.error,
+        "box": prediction.box,
+        "line": prediction.line,
+        "group": prediction.group,
     }
-    return fields | ({"box": prediction.box} if box else {})
 
 
 def evaluation_fields(evaluation: Evaluation) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def write_json(fields: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def csv_writer(*, box: bool = False) -> Callable[[Prediction], None]:
+def csv_writer() -> Callable[[Prediction], None]:
     """Return a function that prints predictions as CSV, with a header before the first.
 
     Several numbers in one field are separated by spaces.
@@ -65,8 +67,8 @@ def csv_writer(*, box: bool = False) -> Callable[[Prediction], None]:
 
     def write(prediction: Prediction) -> None:
         nonlocal writer
-        fields = prediction_fields(prediction, box=box)
-        for name in {"probabilities", "box"} & set(fields):
+        fields = prediction_fields(prediction)
+        for name in ("probabilities", "box"):
             fields[name] = " ".join(map(str, fields[name] or ()))
         fields["sure"] = {None: "", True: "true", False: "false"}[prediction.sure]
         if writer is None:

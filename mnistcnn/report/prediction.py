@@ -11,7 +11,7 @@ from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, has_color, say, say_error, styled
 from mnistcnn.report.machine_formats import csv_writer, prediction_fields, write_json
 from mnistcnn.report.text_graphics import bar, shaded
-from mnistcnn.results import Prediction
+from mnistcnn.results import Prediction, text_of
 
 # columns: a file's name, or a digit's box, in the table (longer names shift their line)
 NAME_COLUMNS = 24
@@ -23,28 +23,29 @@ class PredictionReport:
     """A callback that prints predictions on stdout and counts how many are right.
 
     Args:
-        form: "table", "jsonl" or "csv".
+        form: "table", "text", "jsonl" or "csv".
         top_k: how many digits the table names for each prediction, from 1 to 10.
         show: whether the table draws each picture and what the network saw of it.
-        many: whether a picture may hold several digits, each printed with its box.
 
     """
 
-    def __init__(self, form: str, *, top_k: int, show: bool = False, many: bool = False) -> None:
-        self._out, self._top_k, self._show, self._many = console_on(sys.stdout), top_k, show, many
-        self._is_table = form == "table"
-        self._write_csv = csv_writer(box=many) if form == "csv" else None
+    def __init__(self, form: str, *, top_k: int, show: bool = False) -> None:
+        self._out, self._top_k, self._show = console_on(sys.stdout), top_k, show
+        self._is_table, self._is_text = form == "table", form == "text"
+        self._write_csv = csv_writer() if form == "csv" else None
         self._labelled = self._right = 0
         self.has_failed = False
 
     def __call__(self, predictions: Sequence[Prediction]) -> None:
-        """Print the digits of one picture, from left to right."""
+        """Print the digits of one picture, in reading order."""
         error, label = predictions[0].error, predictions[0].label
         self.has_failed |= error is not None
         self._labelled += label is not None
         self._right += len(predictions) == 1 and predictions[0].is_right
-        if self._is_table and error is not None:
+        if error is not None and (self._is_table or self._is_text):
             say_error(error)
+        elif self._is_text:
+            self._out.print(text_of(predictions), soft_wrap=True)
         elif self._is_table:
             self._print(predictions)
         else:
@@ -52,14 +53,17 @@ class PredictionReport:
                 if self._write_csv is not None:
                     self._write_csv(prediction)
                 else:
-                    write_json(prediction_fields(prediction, box=self._many))
+                    write_json(prediction_fields(prediction))
 
     def _print(self, predictions: Sequence[Prediction]) -> None:
-        if self._many:
-            number = "".join(str(prediction.digit) for prediction in predictions)
-            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {number}", soft_wrap=True)
+        many = len(predictions) > 1
+        if many:
+            first, *further = text_of(predictions).split("\n")
+            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {first}", soft_wrap=True)
+            for line in further:
+                self._out.print(f"{'':<{NAME_COLUMNS}} {line}", soft_wrap=True)
         for prediction in predictions:
-            self._out.print(prediction_line(prediction, self._top_k, many=self._many), soft_wrap=True)
+            self._out.print(prediction_line(prediction, self._top_k, many=many), soft_wrap=True)
         if self._show:
             images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
             self._out.print(styled(drawings(images, color=has_color(self._out))), soft_wrap=True)

@@ -146,7 +146,7 @@ def test_what_is_wrong_is_raised(tmp_path: Path) -> None:
         ),
         (partial(mnistcnn.train, log_file="log.jsonl"), "model must be a .keras file with log_file; received None"),
         (partial(mnistcnn.evaluate, "m.keras", plot="a.gif"), "plot must be a .png, .svg, .pdf file; received 'a.gif'"),
-        (partial(mnistcnn.predict, "m.keras", digits="two"), "digits must be one of one, many; received 'two'"),  # type: ignore[arg-type]
+        (partial(mnistcnn.predict, "m.keras", digits="two"), "digits must be one of auto, one, many; received 'two'"),  # type: ignore[arg-type]
         (partial(mnistcnn.predict, "m.keras", invert=True), "invert must be one of auto, yes, no; received True"),  # type: ignore[arg-type]
     ],
 )

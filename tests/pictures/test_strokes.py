@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from drawn_pictures import CLEAN, difference, read, seven
+from drawn_pictures import difference, read, seven
 
 from mnistcnn.pictures.decoding import GreyPicture
 from mnistcnn.pictures.preparing import prepare
@@ -36,17 +36,6 @@ def test_what_light_rules_cut_to_pieces_is_one_digit() -> None:
     for line in (110, 190):
         cut[line : line + 6] = cut[:, line : line + 6] = 180
     assert difference(read(cut), read(loop)) < 0.12
-
-
-def test_a_number_is_read_as_its_digits_left_to_right() -> None:
-    """Each digit of a number comes with its box, and with a loose bar if it stands above."""
-    picture = np.hstack([seven(), seven(), seven()])
-    cv2.line(picture, (395, 40), (500, 40), 40, 12)
-    found = prepare(GreyPicture(picture), digits="many")
-    assert [digit.box[0] // 300 for digit in found] == [0, 1, 2]
-    assert difference(found[0].image, CLEAN) < 0.1
-    assert found[1].box[1] < 50
-    assert np.abs(np.subtract(found[2].box, (682, 67, 812, 242))).max() < 8
 
 
 def test_a_page_of_text_holds_many_other_things() -> None:

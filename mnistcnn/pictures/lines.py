@@ -1,0 +1,157 @@
+"""The reading order of a page of digits: parts of the ink → digits, each with its parts, its line and its group.
+
+Small parts join the digit that they stand by. A digit and the next one of its line are each other's nearest, so that
+lines may slant; lines are read from top to bottom. Nothing here knows which digit it is.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from mnistcnn.pictures.strokes import Parts
+
+# count: the most parts that are put in order, the best first; a page of text has more
+MAX_PARTS = 600
+# × the score of the usual part: a part with less is dirt (10 pictures of numbers; see docs/pictures.md)
+MIN_SCORE = 0.1
+# × the usual height: a lower part is a stroke of a digit that it stands by, as the bar of a 5 is
+MAX_STROKE_HEIGHT = 0.5
+# × the usual height: a stroke this near to a digit belongs to it
+MAX_STROKE_GAP = 0.15
+# × the usual height: a lower part that stands by no digit is a dot or a dash, and not read
+MIN_DIGIT_HEIGHT = 0.3
+# × the usual strength: a weaker part is the edge of a sheet, not a pen's stroke
+MIN_STRENGTH = 0.5
+# × the usual height: a higher part is the edge of a sheet, or a frame
+MAX_HEIGHT = 3.0
+# × the higher digit's height: the middles of neighbours in a line differ by less from top to bottom
+MAX_OFFSET = 0.6
+# × the difference in height of two middles, added to the gap across: a neighbour in the same line is nearer
+OFFSET_WEIGHT = 2.0
+# × the usual height: a gap in a line that is narrower does not end a group
+MIN_GROUP_GAP = 1.2
+# × the line's median gap: neither does one that is not this much wider than the others
+MIN_GROUP_GAP_RATIO = 2.0
+
+
+@dataclass(frozen=True)
+class PlacedDigit:
+    """A digit on a page, and its place in the reading order."""
+
+    parts: tuple[int, ...]  # the numbers of its parts
+    box: tuple[int, int, int, int]  # left, top, right, bottom in pixels of the working copy
+    line: int  # from 0 on, from top to bottom
+    group: int  # from 0 on, from left to right in its line
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The box around some parts, in pixels of the working copy."""
+
+    parts: tuple[int, ...]
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+    def gap(self, other: "_Box") -> int:
+        """Return the larger of the gaps across and down between two boxes; 0 if they touch."""
+        across = max(other.left - self.right, self.left - other.right)
+        return max(across, other.top - self.bottom, self.top - other.bottom, 0)
+
+    def with_box(self, other: "_Box") -> "_Box":
+        """Return the box around both."""
+        edges = (min(self.left, other.left), min(self.top, other.top))
+        return _Box(self.parts + other.parts, *edges, max(self.right, other.right), max(self.bottom, other.bottom))
+
+
+def usual_height(parts: Parts) -> float:
+    """Return the usual height of a page's digits, in pixels of the working copy."""
+    return _digit_boxes(parts)[1]
+
+
+def is_number(parts: Parts, digit: list[int]) -> bool:
+    """Tell whether what was taken for one digit, given its parts, is several in a line."""
+    return sum(not set(digit).isdisjoint(placed.parts) for placed in digits_in_order(parts)) > 1
+
+
+def digits_in_order(parts: Parts) -> list[PlacedDigit]:
+    """Return the digits of a page in reading order: line by line from the top, each from left to right."""
+    boxes, height = _digit_boxes(parts)
+    lines = sorted(_lines(boxes), key=lambda line: float(np.mean([box.middle for box in line])))
+    placed = []
+    for number, line in enumerate(lines):
+        gaps = [max(0, after.left - before.right) for before, after in pairwise(line)]
+        widest = max(MIN_GROUP_GAP * height, MIN_GROUP_GAP_RATIO * float(np.median(gaps))) if gaps else 0.0
+        group = 0
+        for box, gap in zip(line, [0, *gaps], strict=True):
+            group += gap > widest
+            placed.append(PlacedDigit(box.parts, (box.left, box.top, box.right, box.bottom), number, group))
+    return placed
+
+
+def _digit_boxes(parts: Parts) -> tuple[list[_Box], float]:
+    """Return the boxes of the digits, and the usual height of one in pixels."""
+    ranked = parts.ranked[:MAX_PARTS]
+    better = ranked[: max(1, len(ranked) // 2)]
+    strengths = parts.scores / np.maximum(np.hypot(*parts.boxes[:, 2:].T), 1)
+    usual, strength = float(np.median(parts.scores[better])), float(np.median(strengths[better]))
+    boxes = []
+    for part in ranked:
+        x, y, width, height = parts.boxes[part].tolist()
+        if parts.scores[part] > MIN_SCORE * usual and strengths[part] > MIN_STRENGTH * strength:
+            boxes.append(_Box((part,), x, y, x + width, y + height))
+    heights = [box.height for box in boxes[: max(1, len(boxes) // 2)]]  # of the better half
+    height = float(np.median(heights))
+    boxes = [box for box in boxes if box.height < MAX_HEIGHT * height]
+    digits = [box for box in boxes if box.height >= MAX_STROKE_HEIGHT * height]
+    for stroke in (box for box in boxes if box.height < MAX_STROKE_HEIGHT * height):
+        nearest = min(range(len(digits)), key=lambda place: digits[place].gap(stroke))
+        if digits[nearest].gap(stroke) < MAX_STROKE_GAP * height:
+            digits[nearest] = digits[nearest].with_box(stroke)
+        elif stroke.height > MIN_DIGIT_HEIGHT * height:
+            digits.append(stroke)
+    return digits, height
+
+
+def _lines(boxes: list[_Box]) -> list[list[_Box]]:
+    """Return the boxes in lines, each from left to right."""
+    ordered = sorted(boxes, key=lambda box: box.left)
+    after = {place: _nearest(ordered, place, range(place + 1, len(ordered))) for place in range(len(ordered))}
+    before = {place: _nearest(ordered, place, range(place)) for place in range(len(ordered))}
+    follows = {place: next_place for place, next_place in after.items() if next_place is not None}
+    follows = {place: next_place for place, next_place in follows.items() if before[next_place] == place}
+    lines = []
+    for first in sorted(set(range(len(ordered))) - set(follows.values())):
+        line = [first]
+        while line[-1] in follows:
+            line.append(follows[line[-1]])
+        lines.append([ordered[place] for place in line])
+    return lines
+
+
+def _nearest(boxes: list[_Box], place: int, others: range) -> int | None:
+    """Return which of the other boxes is the neighbour in the line of a box, or None if none is in it."""
+    box = boxes[place]
+
+    def offset(other: _Box) -> float:
+        return abs(other.middle - box.middle)
+
+    in_line = [other for other in others if offset(boxes[other]) < MAX_OFFSET * max(box.height, boxes[other].height)]
+    return min(
+        in_line,
+        key=lambda other: (
+            abs(boxes[other].left + boxes[other].right - box.left - box.right) / 2
+            + OFFSET_WEIGHT * offset(boxes[other])
+        ),
+        default=None,
+    )
