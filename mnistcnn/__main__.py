@@ -9,9 +9,10 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python starts and ends, Ctrl-C leaves no traceback
     from mnistcnn.runtime.signals import stop_on_signals
-    from mnistcnn.runtime.streams import open_closed_streams
+    from mnistcnn.runtime.streams import draw_in_ascii_where_needed, open_closed_streams
 
     open_closed_streams()
+    draw_in_ascii_where_needed()
     with stop_on_signals() as stop:
         try:
             from mnistcnn.app.cli import app

@@ -10,6 +10,10 @@ from typer.core import TyperCommand, TyperGroup
 class Command(TyperCommand):
     """A command of the program."""
 
+    def shell_complete(self, *args: Any, **settings: Any) -> list[Any]:
+        """Return what fits an incomplete word, with help that every shell can show."""
+        return _readable(super().shell_complete(*args, **settings))
+
     def format_help(self, *args: Any, **settings: Any) -> None:
         """Print the command's help, or write it to Click's formatter if it is plain text."""
         self.rich_markup_mode = _markup_mode()
@@ -19,10 +23,21 @@ class Command(TyperCommand):
 class Commands(TyperGroup):
     """The program, which is all commands."""
 
+    def shell_complete(self, *args: Any, **settings: Any) -> list[Any]:
+        """Return what fits an incomplete word, with help that every shell can show."""
+        return _readable(super().shell_complete(*args, **settings))
+
     def format_help(self, *args: Any, **settings: Any) -> None:
         """Print the program's help, or write it to Click's formatter if it is plain text."""
         self.rich_markup_mode = _markup_mode()
         super().format_help(*args, **settings)
+
+
+def _readable(items: list[Any]) -> list[Any]:
+    """Return completions whose help has typographic apostrophes: zsh would take others for the end of a word."""
+    for item in items:
+        item.help = item.help and item.help.replace("'", "’")
+    return items
 
 
 def _markup_mode() -> Literal["rich"] | None:

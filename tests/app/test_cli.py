@@ -413,3 +413,11 @@ def test_nothing_that_exists_is_replaced_without_force(mnistcnn: Run, tmp_path: 
     forced = mnistcnn(*train, "--seed", "1", "--force")
     assert forced.returncode == 0, forced.stderr
     assert (tmp_path / "mnistcnn.keras").read_bytes() != content
+
+
+def test_info_says_of_a_file_that_is_no_model_only_that(command: Run, tmp_path: Path) -> None:
+    """The backends are not asked first, which takes long."""
+    (tmp_path / "notes.keras").write_text("my notes")
+    done = command("info", "notes.keras")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: notes.keras is a text file, not a model; name a .keras file\n"
