@@ -2,6 +2,11 @@
 
 import os
 import signal
+import sys
+from pathlib import Path
+
+# variables: made for other programs, they would break a library here (a notebook's MPLBACKEND may be out of reach)
+OWN_ENVIRONMENT = {"MPLBACKEND": "Agg"}
 
 
 def main() -> None:
@@ -11,6 +16,7 @@ def main() -> None:
     from mnistcnn.runtime.signals import stop_on_signals
     from mnistcnn.runtime.streams import draw_in_ascii_where_needed, open_closed_streams
 
+    os.environ.update(OWN_ENVIRONMENT)
     open_closed_streams()
     draw_in_ascii_where_needed()
     with stop_on_signals() as stop:
@@ -24,4 +30,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if sys.path[0] == str(Path.cwd()):  # a person's own keras.py there is not Keras
+        del sys.path[0]
     main()

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from typing import IO
 
 from mnistcnn.errors import MnistcnnError
 
@@ -65,6 +66,15 @@ def _ascii_of(character: str) -> str:
     return character.encode("unicode_escape", "replace").decode()
 
 
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise MnistcnnError(
+            f"no temporary file can be made ({error.strerror or error}): set TMPDIR to a folder that can be written"
+        ) from error
+
+
 @contextmanager
 def silenced(descriptor: int) -> Iterator[None]:
     """Keep what libraries write to standard output or error within the block from whoever reads it.
@@ -81,7 +91,7 @@ def silenced(descriptor: int) -> Iterator[None]:
         return
     if stream is not None:
         stream.flush()
-    with tempfile.TemporaryFile() as written:
+    with _temporary_file() as written:
         os.dup2(written.fileno(), descriptor)
         try:
             yield

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def test_what_libraries_write_is_silenced(capfd: pytest.CaptureFixture[str], des
         os.write(descriptor, b"noise\n")
     print("after", file=stream)
     assert "".join(capfd.readouterr()) == "before\nafter\n"
+
+
+def test_without_a_folder_for_temporary_files_the_way_out_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A container may have a read-only root and no /tmp."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(MnistcnnError, match=r"set TMPDIR to a folder that can be written"), silenced(STDERR):
+        pass
 
 
 @pytest.mark.parametrize(
