@@ -2,6 +2,11 @@
 
 import os
 import signal
+import sys
+from pathlib import Path
+
+# variables: made for other programs, they would break a library here (a notebook's MPLBACKEND may be out of reach)
+OWN_ENVIRONMENT = {"MPLBACKEND": "Agg"}
 
 
 def main() -> None:
@@ -9,9 +14,11 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # while Python starts and ends, Ctrl-C leaves no traceback
     from mnistcnn.runtime.signals import stop_on_signals
-    from mnistcnn.runtime.streams import open_closed_streams
+    from mnistcnn.runtime.streams import draw_in_ascii_where_needed, open_closed_streams
 
+    os.environ.update(OWN_ENVIRONMENT)
     open_closed_streams()
+    draw_in_ascii_where_needed()
     with stop_on_signals() as stop:
         try:
             from mnistcnn.app.cli import app
@@ -23,4 +30,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if sys.path[0] == str(Path.cwd()):  # a person's own keras.py there is not Keras
+        del sys.path[0]
     main()

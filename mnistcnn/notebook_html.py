@@ -24,8 +24,7 @@ def evaluation(found: "Evaluation") -> str:
     """Return the figures, the confusion matrix and the worst mistakes."""
     low, high = found.accuracy_interval
     figures = paragraph(
-        f"{found.data}, {found.images:,} images of the {found.split} split: {found.figures} "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f})",
+        f"{found.subject}: {found.figures} (95 % interval {100 * low:.2f} to {100 * high:.2f})",
         f"top-2 accuracy {100 * found.top2_accuracy:.2f} %, calibration error {100 * found.calibration_error:.2f} %",
     )
     rows = [

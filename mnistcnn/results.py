@@ -17,6 +17,11 @@ def loss_and_accuracy_text(loss: float, accuracy: float, decimals: int = 2) -> s
     return f"loss {loss:.4f}, accuracy {100 * accuracy:.{decimals}f} %"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, whose plural has an s: "1 image", "1,000 images"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """A layer of the network: its name, what it computes, and its size."""
@@ -83,6 +88,12 @@ class Evaluation:
     calibration: tuple[CalibrationBin, ...]  # the bins that hold images
     worst_mistakes: tuple[Mistake, ...]  # up to 20, the highest probability first
     notice: str | None = None  # what a reader of the measures must know about the data
+
+    @property
+    def subject(self) -> str:
+        """What was measured, as people read it: "mnist, 10,000 images of the test split", "pictures, all 60 images"."""
+        images = counted(self.images, "image")
+        return f"{self.data}, " + (f"all {images}" if self.split == "all" else f"{images} of the {self.split} split")
 
     @property
     def figures(self) -> str:

@@ -36,7 +36,6 @@ def user_errors() -> Iterator[None]:
     """Turn an error that the user can fix into one line and an exit status; a bug keeps its traceback."""
     from mnistcnn.report import console as report
 
-    report.escape_what_cannot_be_encoded()
     # Pillow warns of odd metadata in pictures that it reads all the same. The filter is not put around each picture:
     # pictures are read in a thread, and `warnings.catch_warnings` changes the whole process.
     warnings.filterwarnings("ignore", module=r"PIL\.")

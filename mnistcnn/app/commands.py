@@ -20,6 +20,7 @@ from mnistcnn.report import info as info_report
 from mnistcnn.report import prediction as prediction_report
 from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
+from mnistcnn.results import counted
 from mnistcnn.runtime.backend import without_unused_modules
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
 
@@ -136,7 +137,7 @@ def save_samples(
     save = InputFolder(folder, force=force, named="folder")
     for image in images:
         save([image])
-    console.say(f"{len(images):,} images saved in {printable(str(folder))}")
+    console.say(f"{counted(len(images), 'image')} saved in {printable(str(folder))}")
 
 
 def info(model: Path | None) -> None:
@@ -144,5 +145,6 @@ def info(model: Path | None) -> None:
     from mnistcnn.model.model_file import model_info
     from mnistcnn.runtime.system_info import system_info
 
+    found = model_info(model_file(model))  # first: a file that is not a model is the only thing to say then
     info_report.show_system(system_info())
-    info_report.show_model(model_info(model_file(model)))
+    info_report.show_model(found)

@@ -47,10 +47,9 @@ def _hyperparameter(option: Callable[..., Any], name: str, help_text: str, **set
 def _backend(names: tuple[str, ...]) -> Any:
     """Declare the option that chooses one of these backends."""
     return _machine(
-        envvar="KERAS_BACKEND",
         metavar="NAME",
         help=f"Backend of Keras: {', '.join(names[:-1])} or {names[-1]}.",
-        show_default="keras.json's, or tensorflow",
+        show_default="KERAS_BACKEND, else keras.json's, or tensorflow",
         autocompletion=_any_of(names),
     )
 

@@ -20,7 +20,13 @@ from mnistcnn.report.console import say
 from mnistcnn.report.live_view import TrainingView, download_view
 from mnistcnn.report.training_log import TrainingLog
 from mnistcnn.results import Comparison, Prediction, TrainingResult
-from mnistcnn.runtime.backend import quickest_backend, start_backend, start_keras
+from mnistcnn.runtime.backend import (
+    chosen_backend,
+    chosen_training_backend,
+    quickest_backend,
+    start_backend,
+    start_keras,
+)
 from mnistcnn.runtime.distribution import joined_team
 from mnistcnn.runtime.outputs import Outputs, claimed_outputs, event_files, require_plot_path
 from mnistcnn.runtime.signals import StopRequest
@@ -164,6 +170,7 @@ def compare_models(
     """
     if plot is not None:
         require_plot_path(plot, models=len(models), force=force)
+    _require(models, process)
     dataset = _dataset(data, process)
     names = [_name(model, place) for place, model in enumerate(models, start=1)]
     trained = dict(zip(names, load_models(models, process), strict=True))
@@ -201,6 +208,8 @@ def sample_images(
 
     Each has its label, and a file's name made of its split, its position and, if it is misread, the answer.
     """
+    if misread is not None:
+        _require([misread], process)
     dataset = _dataset(data, process)
     name = split or "test"
     if misread is None:
@@ -214,6 +223,19 @@ def sample_images(
     for mistake in misread_images(trained, dataset.split(name))[:count]:
         file = f"{name}-{mistake.position:05}-read-as-{mistake.digit}"
         yield Prediction(file=file, image=mistake.image, label=mistake.label)
+
+
+def _require(models: "Sequence[AnyModel]", process: Process) -> None:
+    """Raise MnistcnnError if a file of a model or the backend is missing: sooner than after a download."""
+    files = [model for model in models if model is None or isinstance(model, str | Path)]
+    if not files:
+        return
+    chosen_backend(process.backend)
+    from mnistcnn.model.archive import require_file
+    from mnistcnn.model.pretrained import model_file
+
+    for model in files:
+        require_file(model_file(model))
 
 
 def _name(model: "AnyModel", place: int) -> str:
@@ -235,7 +257,7 @@ def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Data
 
     if isinstance(data, Dataset):
         return data
-    source = os.environ.get("MNISTCNN_DATA") or None if data is None else str(data)
+    source = os.path.expanduser(os.environ.get("MNISTCNN_DATA", "")) or None if data is None else str(data)  # noqa: PTH111
     with download_view(COMPRESSED_BYTES, quiet=quiet) as view:
         dataset = load_dataset(source, on_bytes=view)
     if dataset.notice:
@@ -245,6 +267,7 @@ def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Data
 
 def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Callable[[], None]) -> TrainingResult:
     """Train in this process; once Keras has started, a `stop` waits until the run has saved a checkpoint."""
+    chosen_training_backend(process.backend)  # before a download
     initial = _initial_model(run.init)
     dataset = _dataset(run.data, process, quiet=run.quiet)
     process.start_training(process.device if run.team.count == 1 else None)

@@ -16,6 +16,7 @@ from mnistcnn.data.npz import read_npz_array
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError, parameter
 from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
 from mnistcnn.pictures.preparing import read_digits
+from mnistcnn.results import counted
 
 VALIDATION_IMAGES = 5_000  # images: the most that are held out to validate (the first 5,000, as in the tutorial)
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
@@ -123,7 +124,8 @@ def _checked(images: np.ndarray, labels: np.ndarray, source: str) -> Split:
         )
     if len(images) != len(labels):
         raise MnistcnnError(
-            f"{source}: {len(images):,} images but {len(labels):,} labels; do the two files belong together?"
+            f"{source}: {counted(len(images), 'image')} but {counted(len(labels), 'label')}; do "
+            "the two files belong together?"
         )
     if len(labels) and labels.max() >= CLASSES:
         position = int(labels.argmax())

@@ -5,6 +5,7 @@ limits, and nothing is ever extracted. It does not know what the members mean.
 """
 
 import json
+import re
 import reprlib
 import stat
 import zipfile
@@ -30,6 +31,7 @@ _SIGNATURES = {
     b"GIF8": "a GIF picture",
     b"\x1f\x8b": "a gzip file",
     b"%PDF": "a PDF document",
+    b"version https://git-lfs": "a pointer of Git LFS, in whose place `git lfs pull` puts the file",
     b"PK\x03\x04": "a damaged or cut-off zip file",
 }
 
@@ -83,23 +85,38 @@ def parse_json(data: bytes) -> object:
         raise ValueError("nested too deep") from error
 
 
-def _read_file(path: Path) -> bytes:
+def require_file(path: Path) -> int:
+    """Return the size in bytes of a file that could be a model. Raises MnistcnnError if there is none at a path."""
     try:
         status = path.stat()
-        # Reading a pipe or a device could block, or never end.
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
-            raise MnistcnnError(f"{path} is {kind}, not a model; name a .keras file")
-        if status.st_size > _MAX_FILE_BYTES:
-            raise MnistcnnError(f"{path} has {status.st_size:,} bytes, which no file of this network has; name another")
-        with path.open("rb") as file:
-            return file.read(status.st_size)
     except FileNotFoundError as error:
+        if re.match(r"https?:/", str(path)):
+            raise MnistcnnError("a model cannot be read from the web: download it, and name the file") from error
         raise MnistcnnError(
             f"there is no model at {path}; make one with `mnistcnn train`, or name another file"
         ) from error
     except OSError as error:
-        raise MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read") from error
+        raise _unreadable(path, error) from error
+    # Reading a pipe or a device could block, or never end.
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
+        raise MnistcnnError(f"{path} is {kind}, not a model; name a .keras file")
+    if status.st_size > _MAX_FILE_BYTES:
+        raise MnistcnnError(f"{path} has {status.st_size:,} bytes, which no file of this network has; name another")
+    return status.st_size
+
+
+def _read_file(path: Path) -> bytes:
+    size = require_file(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> MnistcnnError:
+    return MnistcnnError(f"cannot read {path}: {error.strerror}; name a .keras file that you may read")
 
 
 def _check_directory(path: Path, data: bytes) -> None:
@@ -116,6 +133,8 @@ def _kind(data: bytes) -> str:
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
             return kind
+    if re.match(rb"\s*<(!doctype html|html)", data, re.IGNORECASE):
+        return "a web page, perhaps in the place of a download"
     if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:512]):
         return "a text file"
     return "a file of an unknown kind"

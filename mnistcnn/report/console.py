@@ -3,9 +3,9 @@
 Only this module and `live_view` know Rich. What a result says is the business of the other modules.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
-from io import TextIOWrapper
 from typing import IO
 
 from rich.console import Console
@@ -27,22 +27,30 @@ class PipedConsole(Console):
         raise  # the BrokenPipeError that Rich is handling
 
 
-def console_on(file: IO[str]) -> Console:
-    """Return a console that writes to a file. Long lines are wrapped only in a terminal."""
+def console_on(file: IO[str], *, is_redrawn: bool = False) -> Console:
+    """Return a console that writes to a file.
+
+    It breaks no line, so that a command or a path can be copied out of a narrow terminal, unless what it shows is
+    redrawn there.
+    """
     return PipedConsole(
         file=file,
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=not file.isatty(),
+        soft_wrap=not is_redrawn,
         force_jupyter=False,  # print text in a notebook too
     )
 
 
-def escape_what_cannot_be_encoded() -> None:
-    """Print characters that standard output's encoding lacks as escape sequences instead of raising an error."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+def can_redraw(console: Console) -> bool:
+    """Tell whether lines can be redrawn in place.
+
+    FORCE_COLOR makes Rich take a file for a terminal. A notebook gives its commands a terminal whose control characters
+    it ignores.
+    """
+    in_notebook = "JPY_PARENT_PID" in os.environ or any(name.startswith("COLAB_") for name in os.environ)
+    return console.file.isatty() and console.is_interactive and not in_notebook
 
 
 def say(message: str) -> None:

@@ -11,7 +11,7 @@ from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, has_color, styled, warn
 from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
 from mnistcnn.report.text_graphics import SHADES, dotted
-from mnistcnn.results import Comparison, Difference, Evaluation, Mistake, loss_and_accuracy_text
+from mnistcnn.results import Comparison, Difference, Evaluation, Mistake, counted, loss_and_accuracy_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # columns: the longest model name in a comparison
@@ -45,8 +45,8 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
     out = console_on(sys.stdout)
     low, high = evaluation.accuracy_interval
     out.print(printable(measured(evaluation)))
-    steps = "an unknown number of" if evaluation.step is None else f"{evaluation.step:,}"
-    out.print(f"trained for {steps} steps with the {evaluation.recipe or 'unknown'} recipe")
+    steps = "an unknown number of steps" if evaluation.step is None else counted(evaluation.step, "step")
+    out.print(f"trained for {steps} with the {evaluation.recipe or 'unknown'} recipe")
     out.print(
         f"95 % interval {100 * low:.2f}–{100 * high:.2f} %, top-2 accuracy {100 * evaluation.top2_accuracy:.2f} %, "
         f"calibration error {100 * evaluation.calibration_error:.2f} %\n"
@@ -55,7 +55,9 @@ def show_evaluation(evaluation: Evaluation, *, as_json: bool) -> None:
         out.print(f"no digit was found in {evaluation.without_digit:,} of them, counted as misread\n")
     out.print(styled(confusion_table(evaluation, color=has_color(out))))
     if evaluation.worst_mistakes:
-        out.print(f"\n{evaluation.mistakes:,} images misread; the surest, as label→answer and its probability:\n")
+        out.print(
+            f"\n{counted(evaluation.mistakes, 'image')} misread; the surest, as label→answer and its probability:\n"
+        )
         out.print("\n\n".join(drawn_rows(evaluation.worst_mistakes[:DRAWN], mistake_caption)))
 
 
@@ -123,7 +125,7 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
         write_json(comparison_fields(comparison))
         return
     out, first = console_on(sys.stdout), comparison.evaluations[0]
-    out.print(printable(f"{first.data}, {first.images:,} images of the {first.split} split") + "\n")
+    out.print(printable(first.subject) + "\n")
     out.print(COMPARED.format("", "model", "steps", "loss", "accuracy", "95 % interval", "top-2", "calibr."))
     for letter, model, evaluation in zip(LETTERS, comparison.models, comparison.evaluations, strict=False):
         out.print(comparison_line(letter, model, evaluation))
@@ -135,7 +137,9 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
         f"{letter} {sum(difference.digits[place] == difference.label for difference in differences):,}"
         for place, letter in enumerate(LETTERS[: len(comparison.models)])
     ]
-    out.print(f"\n{len(differences):,} images that they do not all read alike; of them right: {', '.join(right)}")
+    out.print(
+        f"\n{counted(len(differences), 'image')} that they do not all read alike; of them right: {', '.join(right)}"
+    )
     out.print(f"label→answers of {' '.join(LETTERS[: len(comparison.models)])}:\n")
     out.print("\n\n".join(drawn_rows(differences[:DRAWN], difference_caption)))
     if len(differences) > DRAWN:
@@ -162,7 +166,4 @@ def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
 
 def measured(evaluation: Evaluation) -> str:
     """Return the line that says which images a model read, and how well."""
-    return (
-        f"{printable(evaluation.data)}, {evaluation.images:,} images of the {evaluation.split} split: "
-        + loss_and_accuracy_text(evaluation.loss, evaluation.accuracy)
-    )
+    return f"{printable(evaluation.subject)}: " + loss_and_accuracy_text(evaluation.loss, evaluation.accuracy)

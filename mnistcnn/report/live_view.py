@@ -24,9 +24,9 @@ from rich.text import Text
 
 from mnistcnn.errors import printable
 from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
-from mnistcnn.report.console import console_on, warn
+from mnistcnn.report.console import can_redraw, console_on, warn
 from mnistcnn.report.text_graphics import bar, sparkline
-from mnistcnn.results import TrainingValidation, loss_and_accuracy_text
+from mnistcnn.results import TrainingValidation, counted, loss_and_accuracy_text
 
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
 # columns: the losses so far
@@ -45,8 +45,8 @@ class CountView:
     """A progress bar on stderr that appears at its first call, if stderr is a terminal."""
 
     def __init__(self, description: str, total: int, column: ProgressColumn, *, quiet: bool) -> None:
-        console = console_on(sys.stderr)
-        self._shown = console.is_terminal and not quiet
+        console = console_on(sys.stderr, is_redrawn=True)
+        self._shown = can_redraw(console) and not quiet
         self._progress = Progress(
             *(description, BarColumn(), column, TimeRemainingColumn()),
             console=console,
@@ -89,8 +89,8 @@ class TrainingView:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._console = console_on(sys.stderr)
-        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._is_live = can_redraw(console_on(sys.stderr))
+        self._console = console_on(sys.stderr, is_redrawn=self._is_live)
         self._progress = Progress(
             BarColumn(bar_width=None),
             TextColumn("{task.completed:,.0f} of {task.total:,.0f} steps"),
@@ -153,8 +153,9 @@ class TrainingView:
         self._losses = [point.loss for point in event.history.records]
         config = event.config
         self._console.print(
-            f"{config.recipe} recipe: {config.steps:,} steps of {config.batch_size} on {event.train_images:,} "
-            f"images of {printable(event.data)}; {event.backend} on {event.device}, {event.precision}"
+            f"{config.recipe} recipe: {counted(config.steps, 'step')} of {config.batch_size} on "
+            f"{counted(event.train_images, 'image')} of {printable(event.data)}; {event.backend} on {event.device}, "
+            f"{event.precision}"
             + (f", {event.processes} processes" if event.processes > 1 else "")
             + (f"; going on at step {event.start_step:,}" if event.start_step else "")
         )

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mnistcnn.files import written_whole
-from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult, loss_and_accuracy_text
+from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult, counted, loss_and_accuracy_text
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 # images: how many mistakes are drawn at most, in two rows
@@ -62,7 +62,7 @@ def save_training_sheet(result: TrainingResult, path: Path) -> None:
         loss.legend(loc="upper right")
         accuracy.legend(loc="lower right")
         recipe = f"{result.test.recipe} recipe, " if result.test is not None else ""
-        figure.suptitle(f"{recipe}{result.step:,} steps", x=0.01, ha="left", fontsize="large")
+        figure.suptitle(f"{recipe}{counted(result.step, 'step')}", x=0.01, ha="left", fontsize="large")
         _save(figure, path)
 
 
@@ -81,7 +81,7 @@ def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
         _mistakes(lower, evaluation)
         low, high = evaluation.accuracy_interval
         figure.suptitle(
-            f"{evaluation.data}, {evaluation.images:,} images of the {evaluation.split} split: "
+            f"{evaluation.subject}: "
             f"{loss_and_accuracy_text(evaluation.loss, evaluation.accuracy)} "
             f"(95 % interval {100 * low:.2f} to {100 * high:.2f})",
             x=0.01,

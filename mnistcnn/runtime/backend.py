@@ -12,9 +12,10 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError
@@ -26,6 +27,16 @@ from mnistcnn.runtime.streams import STDERR, silenced
 MAX_NUMPY_PICTURES = 4_000
 # modules: those that Keras imports if it finds them, and uses only for what this program never asks of it
 UNUSED_BY_KERAS = ("matplotlib", "sklearn")
+# what Keras takes in keras.json, by key
+_FLOATS = ("float16", "float32", "float64")
+_FORMATS = ("channels_last", "channels_first")
+_VALID_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "floatx": (lambda value: value in _FLOATS, f"one of {', '.join(_FLOATS)}"),
+    "epsilon": (lambda value: isinstance(value, float), "a number with a decimal point"),
+    "image_data_format": (lambda value: value in _FORMATS, f"one of {', '.join(_FORMATS)}"),
+}
+# variables: limits of Keras on every training, made for debugging
+_LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 
 
 def quickest_backend(pictures: int) -> str:
@@ -36,39 +47,72 @@ def quickest_backend(pictures: int) -> str:
 def chosen_backend(option: str | None = None, default: str = "tensorflow") -> str:
     """Return the name of the backend, in Keras's own order: the option, KERAS_BACKEND, keras.json, the default.
 
-    Raises UsageError for a name that is not a backend's, MnistcnnError if the backend is not installed.
+    Raises UsageError for an option that is not a backend's name, MnistcnnError for another such name, and if the
+    backend is not installed.
     """
-    backend = option or _named_backend() or default
-    if backend not in BACKENDS:
-        raise UsageError("backend", f"one of {', '.join(BACKENDS)}", backend)
+    return _checked_backend(option, default, BACKENDS, "")
+
+
+def chosen_training_backend(option: str | None = None) -> str:
+    """Return the name of the backend as `chosen_backend` does. Raises as well if the backend cannot train."""
+    return _checked_backend(option, "tensorflow", TRAINING_BACKENDS, " to train")
+
+
+def _checked_backend(option: str | None, default: str, allowed: tuple[str, ...], purpose: str) -> str:
+    named, origin = (option, None) if option else _named_backend()
+    backend = named or default
+    if backend not in allowed:
+        expected = f"one of {', '.join(allowed)}{purpose}"
+        if origin is None:
+            raise UsageError("backend", expected, backend)
+        raise MnistcnnError(f"{origin} must be {expected}; received {backend!r}")
     if importlib.util.find_spec(backend) is None:
-        raise MnistcnnError(f"the backend {backend} is not installed: pip install 'mnistcnn[{backend}]'")
+        which = f", which {origin} names," if origin else ""
+        raise MnistcnnError(f"the backend {backend}{which} is not installed: pip install 'mnistcnn[{backend}]'")
     return backend
 
 
 def chosen_backend_name() -> str:
     """Return the backend that is used if no option names one, whether it is installed or not."""
-    return _named_backend() or "tensorflow"
+    named, _ = _named_backend()
+    return named or "tensorflow"
 
 
-def _named_backend() -> str | None:
-    """Return the backend that the environment or the user's settings name; None if they name none."""
-    configured = _configured_backend()
+def _named_backend() -> tuple[str | None, str | None]:
+    """Return the backend that the environment or the user's settings name, and where; None if they name none."""
+    if variable := os.environ.get("KERAS_BACKEND"):
+        return variable, "KERAS_BACKEND"
+    configured = _settings().get("backend", "tensorflow")
     # Keras writes a keras.json that says "tensorflow" wherever it finds none, so that name is nobody's choice.
-    return os.environ.get("KERAS_BACKEND") or (configured if configured != "tensorflow" else None)
+    return (None, None) if configured == "tensorflow" else (str(configured), f"backend in {_settings_file()}")
 
 
-def _configured_backend() -> str | None:
+def _settings_file() -> Path:
+    return keras_home() / "keras.json"
+
+
+def _settings() -> dict[str, Any]:
+    """Return what the user's keras.json holds; like Keras, take a file that is not JSON for an empty one.
+
+    Raises MnistcnnError for values that Keras ends at with a traceback.
+    """
+    path = _settings_file()
     try:
-        return str(json.loads((keras_home() / "keras.json").read_text(encoding="utf-8"))["backend"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(settings, dict):
+        raise MnistcnnError(f"{path} must hold a JSON object; received {settings!r}: delete the file")
+    for key, (is_valid, expected) in _VALID_SETTINGS.items():
+        if key in settings and not is_valid(settings[key]):
+            raise MnistcnnError(f"{key} in {path} must be {expected}; received {settings[key]!r}")
+    return settings
 
 
 def keras_home() -> Path:
     """Return the folder where Keras keeps settings and datasets, without importing Keras: KERAS_HOME or ~/.keras."""
     if folder := os.environ.get("KERAS_HOME"):
-        return Path(folder)
+        return Path(os.path.expanduser(folder))  # noqa: PTH111 - Path.expanduser raises if there is no home
     try:
         return Path.home() / ".keras"
     except RuntimeError:  # no home folder, as in containers: Keras takes this one then
@@ -99,12 +143,14 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     that is not a backend's or a device's and, if it is `to_train`, for a backend that cannot train. Raises
     MnistcnnError for a missing backend or device, or if Keras already runs on another backend in this process.
     """
-    backend = chosen_backend(option)
-    if to_train and backend not in TRAINING_BACKENDS:
-        raise UsageError("backend", f"one of {', '.join(TRAINING_BACKENDS)} to train", backend)
+    backend = chosen_training_backend(option) if to_train else chosen_backend(option)
+    _settings()  # whoever names the backend, Keras reads them all
     if backend == "numpy":
         raise UsageError("backend", "one that Keras computes on here", backend)
     os.environ["KERAS_BACKEND"] = backend
+    for name in _LIMITS:
+        os.environ.pop(name, None)
+    os.environ["KERAS_NNX_ENABLED"] = "0"  # needs Flax, and trains in another way
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of five networks in one process
     # TensorFlow's default is to use oneDNN's kernels only on CPUs that multiply small numbers with AVX-512 or AMX.
@@ -130,6 +176,8 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     keras.config.set_epsilon(1e-7)
+    keras.config.set_max_epochs(None)
+    keras.config.set_max_steps_per_epoch(None)
     return backend
 
 

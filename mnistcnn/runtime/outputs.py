@@ -136,6 +136,8 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
 def _require_writable(path: Path, example: str) -> None:
     """Raise MnistcnnError if no file can be made at a path; making one beside it shows that."""
     try:
+        if str(path) == "-":
+            raise MnistcnnError("- is not standard output here: name a file")
         if path.is_dir():
             raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / example}")
         if not path.parent.is_dir():

@@ -1,15 +1,26 @@
-"""Standard input, output and error as file descriptors: put in place if they are closed, silenced for libraries."""
+"""Standard input, output and error: put in place if they are closed, kept encodable, silenced for libraries."""
 
+import codecs
 import ctypes
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import IO
 
 from mnistcnn.errors import MnistcnnError
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+
+# characters: what this program draws with, and what stands for each in ASCII
+ASCII = {
+    **dict(zip("▏▎▍▌▋▊▉█", "..::++##", strict=True)),
+    **dict(zip("▁▂▃▄▅▆▇", "_.-=+*%", strict=True)),
+    **dict(zip("░▒▓▀", '.+*"', strict=True)),
+    **dict(zip("→…–×·’", ">.-x.'", strict=True)),
+}
 
 
 def open_closed_streams() -> None:
@@ -29,6 +40,41 @@ def open_closed_streams() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
 
 
+def draw_in_ascii_where_needed() -> None:
+    """Print on standard output and error what their encoding lacks as ASCII: drawings in it, the rest escaped.
+
+    Windows redirects output in a code page, and the C locale may know ASCII alone.
+    """
+    codecs.register_error("mnistcnn", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="mnistcnn")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_ascii_of(character) for character in text), error.end
+
+
+def _ascii_of(character: str) -> str:
+    if character in ASCII:
+        return ASCII[character]
+    if "\u2800" <= character <= "\u28ff":  # braille: the more dots, the darker
+        return " .:-=+*%#"[(ord(character) - 0x2800).bit_count()]
+    return character.encode("unicode_escape", "replace").decode()
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise MnistcnnError(
+            f"no temporary file can be made ({error.strerror or error}): set TMPDIR to a folder that can be written"
+        ) from error
+
+
 @contextmanager
 def silenced(descriptor: int) -> Iterator[None]:
     """Keep what libraries write to standard output or error within the block from whoever reads it.
@@ -45,7 +91,7 @@ def silenced(descriptor: int) -> Iterator[None]:
         return
     if stream is not None:
         stream.flush()
-    with tempfile.TemporaryFile() as written:
+    with _temporary_file() as written:
         os.dup2(written.fileno(), descriptor)
         try:
             yield

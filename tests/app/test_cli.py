@@ -1,6 +1,7 @@
 """The command line as people use it: real processes, whole outputs, exit statuses."""
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -418,3 +419,66 @@ def test_nothing_that_exists_is_replaced_without_force(command: Run, tmp_path: P
     forced = command(*train, "--seed", "1", "--force")
     assert forced.returncode == 0, forced.stderr
     assert (tmp_path / "mnistcnn.keras").read_bytes() != content
+
+
+@pytest.mark.parametrize(
+    "arguments", [["evaluate", "-m", "no.keras"], ["samples", "out", "--misread", "-m", "no.keras"],
+                  ["train", "--init", "no.keras"]]
+)  # fmt: skip
+def test_a_missing_model_is_noticed_before_data_is_looked_for(command: Run, arguments: list[str]) -> None:
+    """No download is tried before: the error is the only line."""
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: there is no model at no.keras; make one with `mnistcnn train`, or name another file\n"
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["evaluate"]])
+def test_a_backend_that_is_not_installed_is_noticed_before_data_is_looked_for(
+    command: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """No download is tried before: the error is the only line."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "jax" else find_spec(name))
+    done = command(*arguments, "--backend", "jax")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: the backend jax is not installed: pip install 'mnistcnn[jax]'\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, in whose place `git lfs pull` puts"),
+        (b"\n<!DOCTYPE html>\n<html>", "a web page, perhaps in the place of a download"),
+    ],
+)
+def test_what_came_in_the_place_of_a_model_is_named(command: Run, tmp_path: Path, content: bytes, kind: str) -> None:
+    """A pointer and a web page are not just a text file."""
+    (tmp_path / "m.keras").write_bytes(content)
+    assert command("info", "m.keras").stderr.startswith(f"error: m.keras is {kind}")
+    web = command("info", "https://host/m.keras").stderr
+    assert web == "error: a model cannot be read from the web: download it, and name the file\n"
+
+
+def test_openvino_is_not_taken_for_training(command: Run) -> None:
+    """It is refused before anything is done."""
+    done = command("train", "--backend", "openvino")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --backend must be one of tensorflow, jax, torch to train; received 'openvino'\n"
+
+
+def test_a_home_folder_is_found_in_what_the_shell_leaves(
+    command: Run, environment: dict[str, str], tmp_path: Path, trained: Path
+) -> None:
+    """After an equals sign and in a variable `~` stays `~`."""
+    home = environment | {"HOME": str(tmp_path), "MNISTCNN_DATA": "~/nothing"}
+    (tmp_path / "m.keras").write_bytes(trained.read_bytes())
+    done = command("evaluate", "--model=~/m.keras", env=home)
+    assert f"--data {tmp_path / 'nothing'}: no such file or folder" in done.stderr
+
+
+def test_info_says_of_a_file_that_is_no_model_only_that(command: Run, tmp_path: Path) -> None:
+    """The backends are not asked first, which takes long."""
+    (tmp_path / "notes.keras").write_text("my notes")
+    done = command("info", "notes.keras")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: notes.keras is a text file, not a model; name a .keras file\n"

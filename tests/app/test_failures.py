@@ -182,6 +182,7 @@ def test_a_read_only_folder_is_refused_before_anything_is_done(read_only_folder:
         (f"{'m' * 300}.keras", None, r"m\.keras cannot be written: File name too long; name another place"),
         (f"{'m' * 245}.keras", None, r"m\.keras cannot be written: File name too long; name another place"),
         ("taken.keras", None, r"taken\.keras\.checkpoint cannot be made: File exists"),
+        ("m.keras", "-", r"- is not standard output here: name a file"),
         ("m.keras", "pipe", r"pipe is a device or a pipe: name a plain file"),
         ("m.keras", "m.keras", r"log_file must be another file than the model, and not in .*m\.keras\.checkpoint; rec"),
         ("m.keras", "./link", r"log_file must be another file than the model, and not in .*m\.keras\.checkpoint; rec"),
@@ -205,7 +206,7 @@ def test_outputs_that_cannot_be_written_are_refused(
     (tmp_path / "link").symlink_to("m.keras")
     os.mkfifo(tmp_path / "pipe")
     before = names(tmp_path)
-    outputs = Outputs(model=tmp_path / model, log=tmp_path / log if log else None)
+    outputs = Outputs(model=tmp_path / model, log=(Path("-") if log == "-" else tmp_path / log) if log else None)
     with pytest.raises(MnistcnnError, match=message), claimed_outputs(outputs, force=force):
         pass
     assert names(tmp_path) == before

@@ -103,6 +103,15 @@ def test_every_help_text_is_a_sentence() -> None:
             assert re.fullmatch(r"[A-Z][^\[\]]*\.", getattr(parameter, "help", "")), parameter.name
 
 
+def test_completion_in_zsh_keeps_apostrophes(command: Run, environment: dict[str, str]) -> None:
+    """They are typographic ones: a plain one would end the word in which zsh gets the help."""
+    request = {"_MNISTCNN_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "mnistcnn train --"}
+    done = command(env=environment | request)
+    assert done.stdout.count("'") == 2  # around all of it
+    assert "Start from this model’s weights" in done.stdout
+    assert "Needs the extra plot." in done.stdout
+
+
 def test_every_hyperparameter_of_train_reaches_its_configuration() -> None:
     """The option of each hyperparameter is checked by TrainConfig, so that none is declared and then forgotten."""
     options = [parameter.opts[0] for parameter in group().commands["train"].params if parameter.name in HYPERPARAMETERS]

@@ -56,6 +56,39 @@ def test_colours_are_left_out_where_they_are_not_wanted(
     assert ("\x1b" in shown) == ("NO_COLOR" in variables)
 
 
+@pytest.mark.parametrize("variables", [{"JPY_PARENT_PID": "1"}, {"COLAB_GPU": ""}, {"TTY_INTERACTIVE": "0"}])
+def test_a_terminal_that_shows_no_cursor_movements_gets_plain_lines(
+    tmp_path: Path, terminal: dict[str, str], variables: dict[str, str]
+) -> None:
+    """A notebook's kernel gives its commands a terminal, and a person may call one not interactive."""
+    shown = shown_by(*TRAIN, folder=tmp_path, environment=terminal | variables)
+    assert not re.search(r"\x1b\[\??\d*[A-Zhl]", shown)
+    assert [line.split()[0] for line in lines_of(shown)[1:9]] == [
+        "step", "10", "20", "validation", "30", "40", "validation", "trained"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("variables", [{"FORCE_COLOR": "1"}, {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0"}])
+def test_a_file_gets_every_record_whatever_colours_are_asked_for(
+    command: Run, environment: dict[str, str], variables: dict[str, str]
+) -> None:
+    """A log of CI has colours where they are forced, and nothing that is redrawn."""
+    done = command(*TRAIN, env=environment | {"TERM": "xterm-256color"} | variables)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"\x1b\[\??\d*[A-Zhl]", done.stderr)
+    assert [line.split()[0] for line in lines_of(done.stderr)[1:7]] == [
+        "step", "10", "20", "validation", "30", "40"
+    ]  # fmt: skip
+
+
+def test_a_command_to_copy_has_no_line_end_in_it(tmp_path: Path, terminal: dict[str, str], trained: Path) -> None:
+    """What a narrow terminal shows in two lines is sent as one, so that it can be copied."""
+    long = f"{'a' * 100}.png"
+    status, shown = in_terminal("predict", long, "-m", str(trained), folder=tmp_path, environment=terminal)
+    assert status == 1
+    assert f"{long}: no such file" in shown
+
+
 def test_the_confusion_matrix_is_shaded(
     tmp_path: Path,
     terminal: dict[str, str],

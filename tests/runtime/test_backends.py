@@ -15,6 +15,7 @@ from conftest import BACKENDS, Run
 from helpers import drawn_one
 from PIL import Image
 
+from mnistcnn.data.sources import SAMPLE_FOLDER
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.runtime.backend import chosen_backend, keras_home, start_backend, start_keras, without_unused_modules
 
@@ -122,6 +123,54 @@ def test_the_default_is_taken_if_nobody_names_a_backend(
     assert chosen_backend("tensorflow", default="numpy") == "tensorflow"
 
 
+NAMES = "tensorflow, jax, torch, openvino, numpy"
+
+
+@pytest.mark.parametrize(
+    ("variable", "configured", "message"),
+    [
+        ("pytorch", "{}", f"KERAS_BACKEND must be one of {NAMES}; received 'pytorch'"),
+        ("", '{"backend": "theano"}', rf"backend in .*keras\.json must be one of {NAMES}; received 'theano'"),
+        ("", "[]", r"keras\.json must hold a JSON object; received \[\]: delete the file"),
+        ("", '{"floatx": "bfloat16"}', r"floatx in .*keras\.json must be one of float16, .*; received 'bfloat16'"),
+        ("", '{"epsilon": "1e-7"}', r"epsilon in .*keras\.json must be a number with a decimal point; received '1e-7'"),
+        ("", '{"image_data_format": []}', r"image_data_format in .*keras\.json must be one of channels_last, .*\[\]"),
+    ],
+)
+def test_a_wrong_setting_is_blamed_on_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, configured: str, message: str
+) -> None:
+    """The error names the variable, or the file and the key, and no option that nobody gave."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", variable)
+    (tmp_path / "keras.json").write_text(configured)
+    with pytest.raises(MnistcnnError, match=message) as raised:
+        chosen_backend()
+    assert not isinstance(raised.value, UsageError)
+
+
+def test_the_environment_of_other_programs_changes_nothing(
+    mnistcnn: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A notebook's MPLBACKEND, Keras's limits for debugging, NNX and a person's own keras.py: the run is whole."""
+    (tmp_path / "keras.py").write_text("raise ImportError")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "digits").symlink_to(SAMPLE_FOLDER)
+    (tmp_path / "home" / "keras.json").write_text('{"nnx_enabled": true, "floatx": "float16", "epsilon": 0.5}')
+    inherited = {
+        "HOME": str(tmp_path / "home"),
+        "KERAS_HOME": str(tmp_path / "home"),
+        "KERAS_MAX_EPOCHS": "none",
+        "KERAS_MAX_STEPS_PER_EPOCH": "2",
+        "KERAS_NNX_ENABLED": "true",
+        "MPLBACKEND": "module://no_such_module",
+    }
+    steps = ("--steps", "6", "--log-every", "3", "--batch-size", "4", "--checkpoint-every", "0")
+    done = mnistcnn("train", "--data=~/digits", *steps, env=environment | inherited)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("trained to step 6 ")
+
+
 def test_numpy_computes_on_the_cpu_alone() -> None:
     """start_backend refuses another device for NumPy, and start_keras refuses NumPy."""
     assert start_backend("numpy", "cpu") == "numpy"
@@ -165,8 +214,10 @@ def test_the_folder_of_keras_is_found_without_a_home(monkeypatch: pytest.MonkeyP
     """KERAS_HOME names it; otherwise it is in the home folder or, for a user who has none, where Keras puts it."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert keras_home() == tmp_path
-    monkeypatch.delenv("KERAS_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", "~/mine")
+    assert keras_home() == tmp_path / "mine"
+    monkeypatch.delenv("KERAS_HOME")
     assert keras_home() == tmp_path / ".keras"
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 54321)  # in no list of users, as in containers
