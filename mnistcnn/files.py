@@ -4,6 +4,7 @@ Paths and bytes go in. `UNREADABLE` lists what reading a damaged file raises; `d
 zip's directory before it is parsed. Nothing here knows what the files hold.
 """
 
+import errno
 import math
 import os
 import shutil
@@ -36,27 +37,34 @@ TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20
 UNFINISHED = ".unfinished"
 
 
+def real_path(path: Path) -> Path:
+    """Return the absolute path of the file that is written for a path: if the path is a link, where the link leads."""
+    return Path(os.path.realpath(path))  # Path.resolve raises if links form a loop
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file that takes the place of `path` if the block succeeds; until then the old file stays.
 
-    The new file is on the disk before it gets its name, so a crash or a power cut leaves the old file or the new one,
-    whole. If writing fails, nothing is left behind; `remove_unfinished` removes what a killed process leaves. Raises
-    MnistcnnError if the file cannot be written.
+    A link stays a link: the new file takes the place of what it leads to. The new file is on the disk before it gets
+    its name, so a crash or a power cut leaves the old file or the new one, whole. If writing fails, nothing is left
+    behind; `remove_unfinished` removes what a killed process leaves. Raises MnistcnnError if it cannot be written.
     """
+    place = real_path(path)
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
+        descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.", suffix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "w+b") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
+                _sync(file.fileno())
+            with suppress(OSError):  # some file systems refuse it, and the file is whole with any mode
+                Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(place)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        _sync_folder(place.parent)
     except OSError as error:
         raise MnistcnnError(
             f"{path} cannot be written: {error.strerror or error}; what was there before is still there"
@@ -80,6 +88,14 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # a file system that cannot
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

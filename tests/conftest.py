@@ -27,6 +27,13 @@ STARTS_PROCESSES = {"environment", "trained"}
 # The folders whose tests import Keras, which takes a minute on a busy machine.
 IMPORT_KERAS = {"app", "fuzz", "inference", "model", "report", "training"}
 
+# The files that test by means that Windows lacks: signals, limits, locks and pseudo-terminals of POSIX.
+POSIX_ONLY = [
+    *("app/test_failures.py", "report/test_live_view.py", "runtime/test_distribution.py", "runtime/test_signals.py"),
+    *("runtime/test_windows.py", "training/test_crash.py"),
+]
+collect_ignore = POSIX_ONLY if sys.platform == "win32" else []
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 StartTraining = Callable[..., TrainingProcess]
 

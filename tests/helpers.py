@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.sources import load_dataset
@@ -79,8 +80,7 @@ def in_terminal(
         The exit status, and what the terminal was sent, with plain line ends.
 
     """
-    import pty  # which Windows lacks, as it does termios
-    import termios
+    pty, termios = (pytest.importorskip(name) for name in ("pty", "termios"))  # which Windows lacks
 
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, COLUMNS))

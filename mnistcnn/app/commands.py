@@ -81,7 +81,9 @@ def train(run: Run, process: Process, command_to_resume: str, next_command: str)
     with stop_on_signals() as stop:
         result = run_training(run, process, stop)
         if run.team.is_first and run.outputs is not None:
-            training_report.show_training_result(result, run.outputs.model, command_to_resume, next_command)
+            training_report.show_training_result(
+                result, run.outputs.model, run.outputs.checkpoints, command_to_resume, next_command
+            )
         return stop.exit_status if stop() else 0
 
 

@@ -5,7 +5,7 @@ out of its model.weights.h5: no class, function, module, path or link that the f
 file still reaches zlib, Python's zip and JSON parsers on bounded input, and the HDF5 library's parser of headers.
 """
 
-import shutil
+import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ import numpy as np
 
 from mnistcnn.config import CLASSES
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import UNFINISHED, written_whole
+from mnistcnn.files import UNFINISHED, real_path, written_whole
 from mnistcnn.model.architecture import check_config, known_layers
 from mnistcnn.model.archive import read_members
 from mnistcnn.model.metadata import ModelMetadata, decode_metadata, encode_metadata
@@ -37,6 +37,8 @@ _MEMBER_LIMITS = {
     "model.weights.h5": 48 << 20,
     _METADATA_MEMBER: 1 << 16,
 }
+# keys in config.json: what Keras 3.15 writes and 3.8 to 3.14 refuse, as settings of initializers and of layers
+_NEW_KEYS = ("input_axes", "output_axes", "quantization_config")
 # The largest absolute weight: 25 · 800 · 3,136 · 1,024 products of four such weights are finite in float32.
 _MAX_WEIGHT = 1e6
 
@@ -65,21 +67,32 @@ class TrainedModel:
 
 
 def save_model(trained: TrainedModel, path: Path) -> None:
-    """Save a Keras model as a `.keras` file, which Keras alone can load on every backend.
+    """Save a Keras model as a `.keras` file, which Keras alone, from 3.8 on, can load on every backend.
 
     The file is written beside `path` and takes its place once it is whole: after a failure, what was there is still
     there. Raises MnistcnnError if the file cannot be written: no such folder, a read-only one, a full disk.
     """
+    place = real_path(path)
     with (
         written_whole(path) as file,
-        TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED) as folder,
+        TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.", suffix=UNFINISHED) as folder,
     ):
         unfinished = Path(folder, "model.keras")  # Keras writes to paths only, and to none with another suffix
         trained.model.save(unfinished)
-        with zipfile.ZipFile(unfinished, "a") as archive:
+        with zipfile.ZipFile(unfinished) as saved, zipfile.ZipFile(file, "w") as archive:
+            for name in saved.namelist():
+                content = saved.read(name)
+                archive.writestr(name, readable_by_older_keras(content) if name == "config.json" else content)
             archive.writestr(_METADATA_MEMBER, encode_metadata(trained.metadata))
-        with unfinished.open("rb") as whole:
-            shutil.copyfileobj(whole, file)
+
+
+def readable_by_older_keras(config: bytes) -> bytes:
+    """Return a config.json without what Keras before 3.15 does not know and this network leaves unset."""
+
+    def kept(item: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in item.items() if key not in _NEW_KEYS or value is not None}
+
+    return json.dumps(json.loads(config, object_hook=kept)).encode()
 
 
 def load_model(path: Path, backend: str | None = None) -> TrainedModel:

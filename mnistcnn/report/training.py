@@ -13,10 +13,12 @@ from mnistcnn.results import TrainingResult, loss_and_accuracy_text
 SPARKLINE_COLUMNS = 40
 
 
-def show_training_result(result: TrainingResult, model: Path, command_to_resume: str, next_command: str) -> None:
+def show_training_result(
+    result: TrainingResult, model: Path, checkpoints: Path, command_to_resume: str, next_command: str
+) -> None:
     """Print a run's result and what to type next on stdout, or, if it was stopped, how to go on with it on stderr.
 
-    `model` is the model file.
+    `model` is the model file, `checkpoints` the folder that holds the last checkpoint.
     """
     out = console_on(sys.stdout)
     if result.test is None:
@@ -30,6 +32,9 @@ def show_training_result(result: TrainingResult, model: Path, command_to_resume:
         out.print(line)
     out.print(measured(result.test))
     out.print(f"model saved: {printable(str(model))}")
+    megabytes = sum(file.stat().st_size for file in checkpoints.glob("*")) / 1e6
+    folder = printable(str(checkpoints))
+    out.print(f"checkpoint kept: {folder}, {megabytes:.0f} MB; delete it unless you go on with more steps")
     out.print(f"next: {printable(next_command)}")
 
 

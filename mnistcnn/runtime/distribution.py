@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from mnistcnn.errors import MnistcnnError, SharedError, UsageError, parameter
 from mnistcnn.runtime.devices import parse_device
-from mnistcnn.runtime.streams import STDOUT, silenced
+from mnistcnn.runtime.streams import STDOUT, c_library, silenced
 from mnistcnn.runtime.team import Team
 
 # error: what a process says when it has lost the others
@@ -83,7 +83,7 @@ def _prepare(team: Team, kind: str | None) -> None:
     jax.config.update("jax_check_proxy_envs", False)
     if kind == "cpu":
         jax.config.update("jax_platforms", "cpu")
-    ctypes.CDLL(None).signal(signal.SIGABRT, _END)
+    c_library().signal(signal.SIGABRT, _END)
 
 
 def _leave(status: int) -> None:

@@ -6,6 +6,7 @@ Paths go in; a claim on them comes out. What the files hold is decided elsewhere
 import glob
 import importlib.util
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from mnistcnn.config import SPLITS
 from mnistcnn.errors import MnistcnnError, UsageError, parameter
-from mnistcnn.files import UNFINISHED, remove_unfinished, written_whole
+from mnistcnn.files import UNFINISHED, real_path, remove_unfinished, written_whole
 
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 # name: the file among a run's checkpoints that lists what else the run may write
@@ -80,16 +81,17 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     if outputs.log is not None:
         _require_writable(outputs.log, "training.jsonl")
         _require_apart(outputs.log, outputs)
-    own = _own_places(outputs.checkpoints) if outputs.is_resuming else set()
+    own = _own_places(outputs) if outputs.is_resuming else set()
     if outputs.plot is not None:
-        require_plot_path(outputs.plot, force=force or _place(outputs.plot) in own)
+        require_plot_path(outputs.plot, force=force or real_path(outputs.plot) in own)
     if outputs.tensorboard is not None:
-        _require_tensorboard_folder(outputs.tensorboard, force=force or _place(outputs.tensorboard) in own)
+        _require_tensorboard_folder(outputs.tensorboard, force=force or real_path(outputs.tensorboard) in own)
     with ExitStack() as locks:
         busy = f"another run is writing {outputs.checkpoints}: wait for it, or choose another {parameter('model')}"
         locks.enter_context(_locked_folder(outputs.checkpoints, busy))
         if outputs.log is not None:
-            lock = outputs.log.with_name(f".{outputs.log.name}.lock")
+            log = real_path(outputs.log)
+            lock = log.with_name(f".{log.name}.lock")
             busy = f"another run is writing {outputs.log}: choose another {parameter('log_file')}"
             locks.enter_context(_locked(lock, busy))
         if outputs.tensorboard is not None:
@@ -98,9 +100,9 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
         if not force:
             _require_nothing_lost(outputs, own)
         _remove_leftovers(outputs)
-        named = {_place(path) for path in (outputs.log, outputs.plot, outputs.tensorboard) if path is not None}
+        named = {real_path(path) for path in (outputs.log, outputs.plot, outputs.tensorboard) if path is not None}
         with written_whole(outputs.checkpoints / OWNED_FILES) as file:
-            file.write(json.dumps(sorted(own | named)).encode())
+            file.write(json.dumps(sorted(_seen_from(outputs.model, path) for path in own | named)).encode())
         try:
             yield outputs
         finally:
@@ -135,16 +137,18 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
 
 def _require_writable(path: Path, example: str) -> None:
     """Raise MnistcnnError if no file can be made at a path; making one beside it shows that."""
+    place = real_path(path)
     try:
         if str(path) == "-":
             raise MnistcnnError("- is not standard output here: name a file")
         if path.is_dir():
             raise MnistcnnError(f"{path} is a folder: name a file in it, such as {path / example}")
-        if not path.parent.is_dir():
-            raise MnistcnnError(f"the folder {path.parent} does not exist: make it, or name another place than {path}")
+        if not place.parent.is_dir():
+            folder = path.parent if not path.is_symlink() else place.parent
+            raise MnistcnnError(f"the folder {folder} does not exist: make it, or name another place than {path}")
         if path.exists() and not path.is_file():
             raise MnistcnnError(f"{path} is a device or a pipe: name a plain file")
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED):
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", suffix=UNFINISHED):
             pass
     except OSError as error:
         raise MnistcnnError(f"{path} cannot be written: {error.strerror or error}; name another place") from error
@@ -159,20 +163,24 @@ def _require_apart(log: Path, outputs: Outputs) -> None:
         raise UsageError("log_file", f"another path than {parameter('tensorboard')}", str(log))
 
 
-def _place(path: Path) -> str:
-    """Return a file's absolute path, in which the file itself may be a link: writing replaces the link."""
-    return str(path.parent.resolve() / path.name)
-
-
-def _own_places(checkpoints: Path) -> set[str]:
-    """Return the paths that the run behind these checkpoints recorded as its own; empty without a record."""
+def _seen_from(model: Path, path: Path) -> str:
+    """Return a path as seen from the folder of a model, so that it stays right if all of them are moved."""
     try:
-        return set(map(str, json.loads((checkpoints / OWNED_FILES).read_bytes())))
+        return os.path.relpath(path, real_path(model.parent))
+    except ValueError:  # on another drive of Windows
+        return str(path)
+
+
+def _own_places(outputs: Outputs) -> set[Path]:
+    """Return the paths that the run behind these outputs recorded as its own; empty without a record."""
+    folder = real_path(outputs.model.parent)
+    try:
+        return {real_path(folder / path) for path in json.loads((outputs.checkpoints / OWNED_FILES).read_bytes())}
     except (OSError, ValueError, TypeError, RecursionError):
         return set()
 
 
-def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
+def _require_nothing_lost(outputs: Outputs, own: set[Path]) -> None:
     """Raise MnistcnnError if a run would replace a model, checkpoints or a log that are not its own."""
     if outputs.model.exists() and not outputs.is_resuming:
         ways = _replace_or_choose("model")
@@ -186,7 +194,7 @@ def _require_nothing_lost(outputs: Outputs, own: set[str]) -> None:
             f"{outputs.checkpoints} holds an unfinished run: continue it with {parameter('resume', True)}, "
             f"start anew with {parameter('force', True)}, or choose another name with {parameter('model')}"
         )
-    if outputs.log is not None and outputs.log.exists() and _place(outputs.log) not in own:
+    if outputs.log is not None and outputs.log.exists() and real_path(outputs.log) not in own:
         raise MnistcnnError(f"{outputs.log} already exists: {_replace_or_choose('log_file')}")
 
 
@@ -197,10 +205,9 @@ def _replace_or_choose(name: str) -> str:
 
 def _remove_leftovers(outputs: Outputs) -> None:
     """Remove the half-written files that a killed run of these outputs left."""
-    remove_unfinished(outputs.model.parent, glob.escape(outputs.model.name))
     remove_unfinished(outputs.checkpoints, "*")
-    if outputs.log is not None:
-        remove_unfinished(outputs.log.parent, glob.escape(outputs.log.name))
+    for place in (real_path(path) for path in (outputs.model, outputs.log) if path is not None):
+        remove_unfinished(place.parent, glob.escape(place.name))
 
 
 @contextmanager
@@ -227,6 +234,13 @@ def _locked(path: Path, busy: str) -> Iterator[None]:
         yield
     except Timeout as error:
         raise MnistcnnError(busy) from error
+    except OSError as error:
+        if lock.is_locked:
+            raise
+        raise MnistcnnError(
+            f"{path.parent} cannot be kept from other runs ({error.strerror or error}), since its file system has no "
+            "locks: name a place on another one, such as a local disk"
+        ) from error
     finally:
         if lock.is_locked:
             with suppress(OSError):  # removed while it is held, so that nobody else's lock is removed

@@ -66,6 +66,11 @@ def _ascii_of(character: str) -> str:
     return character.encode("unicode_escape", "replace").decode()
 
 
+def c_library() -> ctypes.CDLL:
+    """Return the C library, by the name it has on this system."""
+    return ctypes.CDLL("ucrtbase" if os.name == "nt" else None)
+
+
 def _temporary_file() -> IO[bytes]:
     try:
         return tempfile.TemporaryFile()
@@ -104,6 +109,6 @@ def silenced(descriptor: int) -> Iterator[None]:
             raise
         finally:
             if descriptor == STDOUT:
-                ctypes.CDLL(None).fflush(None)  # what the C library still holds of it
+                c_library().fflush(None)  # what it still holds of it
             os.dup2(before, descriptor)
             os.close(before)

@@ -79,8 +79,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
     with written_whole(checkpoint_path(folder, checkpoint.step)) as file:
         encode_checkpoint(checkpoint, file)
+    keep_newest_checkpoints(folder, KEPT)
+
+
+def keep_newest_checkpoints(folder: Path, count: int) -> None:
+    """Remove all but a folder's newest checkpoints."""
     with suppress(OSError):  # a checkpoint more than needed does no harm
-        for path in checkpoint_files(folder)[:-KEPT]:
+        for path in checkpoint_files(folder)[:-count]:
             path.unlink(missing_ok=True)
 
 

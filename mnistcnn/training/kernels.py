@@ -1,8 +1,8 @@
 """Faster versions of Keras's SGD, Adam and Dense layer, for training on TensorFlow.
 
 Each computes what Keras's own class computes, up to rounding. Only FusedAdam uses private attributes of Keras: no
-public attribute leads from a variable to its two moments. `fast` takes 1.13 times as many steps a second with it,
-`best` 1.07 times (tests/benchmarks/README.md, "What was tried for speed"). tests/training/test_kernels.py names the
+public attribute leads from a variable to its two moments. `fast` takes 1.11 times as many steps a second with it,
+`best` 1.17 times (tests/benchmarks/README.md, "What was tried for speed"). tests/training/test_kernels.py names the
 attributes, and fails if a new Keras renames them.
 """
 
@@ -63,7 +63,7 @@ class Dense(keras.layers.Dense):
     """Keras's Dense with bias and activation, which computes the gradient of its inputs (batch, n) float32 faster.
 
     From the gradient g (batch, m) of its outputs it computes (W gᵀ)ᵀ in place of g Wᵀ, equal up to rounding, so that
-    no product reads W, the largest matrix of a step, across its rows. Training takes 1.07 times as many steps a second
+    no product reads W, the largest matrix of a step, across its rows. Training takes 1.12 times as many steps a second
     in float32; in bfloat16 it gains nothing.
     """
 

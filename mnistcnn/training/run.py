@@ -36,6 +36,7 @@ from mnistcnn.training.callbacks import (
     ProbabilityLogger,
     steps_taken,
 )
+from mnistcnn.training.checkpoint_file import keep_newest_checkpoints
 from mnistcnn.training.fitting import fit, initial_model
 from mnistcnn.training.history import HistoryKeeper
 from mnistcnn.training.resuming import RunState
@@ -169,6 +170,7 @@ class _Run:
             trained, test = _measured(*self._kept_weights(), self._config, self._dataset, self._initial)
             if self._outputs is not None:
                 save_model(trained, self._outputs.model)
+                keep_newest_checkpoints(self._outputs.checkpoints, 1)
         step = steps_taken(self._model)
         steps = step - self._start_step
         result = TrainingResult(

@@ -1,5 +1,7 @@
 """What goes wrong around a run ends it with one clear line, and what was there before is still there, whole."""
 
+import errno
+import fcntl
 import json
 import os
 import resource
@@ -23,6 +25,7 @@ from helpers import DIGITS, SHORT_RUN, UNFINISHED_CHECKPOINT, short_config
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.events import TrainingEvent, TrainingRecord, TrainingStarted
+from mnistcnn.files import written_whole
 from mnistcnn.model.model_file import load_model
 from mnistcnn.report.training_log import TrainingLog
 from mnistcnn.results import HistoryPoint, TrainingHistory
@@ -211,6 +214,79 @@ def test_outputs_that_cannot_be_written_are_refused(
         pass
     assert names(tmp_path) == before
     assert (tmp_path / "taken.keras.checkpoint").read_bytes() == b"a file of the user's"
+
+
+def test_a_run_whose_files_are_links_and_that_is_moved_goes_on(command: Run, tmp_path: Path) -> None:
+    """The links stay, what they lead to is written, and the moved run knows its log, picture and folder as its own."""
+    scratch, run = tmp_path / "scratch", tmp_path / "run"
+    scratch.mkdir()
+    run.mkdir()
+    links = {name: run / name for name in ("m.keras", "log.jsonl", "course.svg")}
+    for name, link in links.items():
+        link.symlink_to(Path("..", "scratch", name))
+
+    def train_in(folder: Path, *options: str) -> None:
+        files = {"-m": "m.keras", "--log-file": "log.jsonl", "--plot": "course.svg", "--tensorboard": "board"}
+        places = (word for option, name in files.items() for word in (option, str(folder / name)))
+        done = command("train", *SHORT, "-q", *places, *options)
+        assert done.returncode == 0, done.stderr
+
+    train_in(run)
+    assert all(link.is_symlink() for link in links.values())
+    assert names(scratch) == sorted(links)
+    moved = tmp_path / "moved"
+    run.rename(moved)
+    train_in(moved, "--resume", "--steps", "30")
+    assert all((moved / name).is_symlink() for name in links)
+    steps = [json.loads(line)["step"] for line in (scratch / "log.jsonl").read_text().splitlines()]
+    assert steps == [10, 20, 30]
+
+
+def test_a_finished_run_keeps_one_checkpoint_and_says_so(command: Run, tmp_path: Path) -> None:
+    """The last one, from which a longer run goes on."""
+    done = command("train", *SHORT, "-q", "--checkpoint-every", "10")
+    assert names(tmp_path / "mnistcnn.keras.checkpoint") == ["outputs.json", "step-000000020.npz"]
+    assert "checkpoint kept: mnistcnn.keras.checkpoint, 13 MB; delete it unless you go on with" in done.stdout
+
+
+@pytest.mark.parametrize(("module", "call"), [(Path, "chmod"), (os, "fsync")])
+def test_a_file_system_may_refuse_what_is_not_essential(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, call: str
+) -> None:
+    """Cloud storage that is mounted knows no modes, and some of it nothing to flush."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(module, call, refuse)
+    with written_whole(tmp_path / "file") as file:
+        file.write(b"whole")
+    assert names(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_disk_that_fails_is_still_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush that a file system knows and cannot do is not passed over."""
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(MnistcnnError, match="file cannot be written"), written_whole(tmp_path / "file"):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_file_system_without_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS may have none: the error says where, and what to do."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    expected = r"m\.keras\.checkpoint cannot be kept from other runs \(No locks available\).* such as a local disk$"
+    with pytest.raises(MnistcnnError, match=expected), claimed_outputs(Outputs(model=tmp_path / "m.keras")):
+        pass
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -20,6 +20,7 @@ from mnistcnn.errors import MnistcnnError
 from mnistcnn.model.metadata import ModelMetadata
 from mnistcnn.model.model_file import TrainedModel, load_model, save_model
 from mnistcnn.model.network import build_model, initial_weights
+from mnistcnn.model.pretrained import FILE
 
 METADATA = ModelMetadata(
     recipe="best",
@@ -317,3 +318,23 @@ def test_compressed_file_loads(saved: Path, tmp_path: Path) -> None:
             new.writestr(name, old.read(name))
     (tmp_path / "x.keras").write_bytes(buffer.getvalue())
     assert load_model(tmp_path / "x.keras").metadata == METADATA
+
+
+@pytest.mark.parametrize("kind", ["saved", "pretrained"])
+def test_a_file_holds_no_setting_that_older_keras_refuses(saved: Path, kind: str) -> None:
+    """Keras 3.8 calls an initializer and a layer with all their settings, and knows these alone."""
+    with zipfile.ZipFile(saved if kind == "saved" else FILE) as archive:
+        config = json.loads(archive.read("config.json"))
+    for layer in config["config"]["layers"]:
+        settings = layer["config"]
+        assert "quantization_config" not in settings
+        for name in ("kernel_initializer", "bias_initializer"):
+            assert set(settings.get(name, {"config": {}})["config"]) <= {"seed"}
+
+
+def test_a_file_that_keeps_those_settings_is_read_too(trained: TrainedModel, tmp_path: Path) -> None:
+    """As Keras itself, and this program before, saved it."""
+    trained.model.save(tmp_path / "m.keras")
+    assert b'"input_axes"' in zipfile.ZipFile(tmp_path / "m.keras").read("config.json")
+    loaded = load_model(tmp_path / "m.keras", "numpy").model.get_weights()
+    np.testing.assert_equal(loaded, trained.model.get_weights())

@@ -19,6 +19,7 @@ import ml_dtypes
 import numpy as np
 
 from mnistcnn import compare, train
+from mnistcnn.model.model_file import readable_by_older_keras
 
 
 def rounded_weights(file: bytes) -> tuple[bytes, str]:
@@ -48,6 +49,8 @@ def main(data: str, target: Path, trained: str | None = None) -> None:
                 content = whole.read(name)
                 if name == "model.weights.h5":
                     content, digest = rounded_weights(content)
+                if name == "config.json":  # of a TRAINED.keras that an older program saved
+                    content = readable_by_older_keras(content)
                 entry = zipfile.ZipInfo(name)  # dated 1980, so that the same weights make the same file
                 small.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
         comparison = compare([source, target], data)
