@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# names: what Python's documentation says is not available on Windows (or, for set_blocking, not before 3.12), less uname,
-# which NumPy calls wherever `sys.platform` is Linux
+# names: what Python's documentation says is not available on Windows (or, for set_blocking, not before 3.12), less
+# uname, which NumPy calls wherever `sys.platform` is Linux
 OF_OS = (
     *(
         "chown",
