@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # variables: made for other programs, they would break a library here (a notebook's MPLBACKEND may be out of reach)
@@ -30,6 +31,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.path[0] == str(Path.cwd()):  # a person's own keras.py there is not Keras
-        del sys.path[0]
+    with suppress(OSError):  # the current folder is gone
+        if sys.path[0] == str(Path.cwd()):  # a person's own keras.py there is not Keras
+            del sys.path[0]
     main()

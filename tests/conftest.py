@@ -29,7 +29,13 @@ IMPORT_KERAS = {"app", "fuzz", "inference", "model", "report", "training"}
 
 # The files that test by means that Windows lacks: signals, limits, locks and pseudo-terminals of POSIX.
 POSIX_ONLY = [
-    *("app/test_failures.py", "report/test_live_view.py", "runtime/test_distribution.py", "runtime/test_signals.py"),
+    *(
+        "app/test_failures.py",
+        "fuzz/test_fuzz.py",
+        "report/test_live_view.py",
+        "runtime/test_distribution.py",
+        "runtime/test_signals.py",
+    ),
     *("runtime/test_windows.py", "training/test_crash.py"),
 ]
 collect_ignore = POSIX_ONLY if sys.platform == "win32" else []
@@ -89,7 +95,7 @@ def any_backend(request: pytest.FixtureRequest) -> str:
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a person without MNIST, network, or settings: nothing of this machine's shows."""
     ours = {"MNISTCNN_DATA", "KERAS_BACKEND", "KERAS_TORCH_DEVICE"}
-    pythons = {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "PYTHONUNBUFFERED"}
+    pythons = {"COLUMNS", "NO_COLOR", "FORCE_COLOR", "JPY_PARENT_PID", "PYTHONUNBUFFERED"}
     kept = {name: value for name, value in os.environ.items() if name not in ours | pythons}
     nowhere = "http://127.0.0.1:9"  # the discard port: a connection is refused at once
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "no_proxy": ""}

@@ -34,7 +34,7 @@ def show_training_result(
     out.print(f"model saved: {printable(str(model))}")
     megabytes = sum(file.stat().st_size for file in checkpoints.glob("*")) / 1e6
     folder = printable(str(checkpoints))
-    out.print(f"checkpoint kept: {folder}, {megabytes:.0f} MB; delete it unless you go on with more steps")
+    out.print(f"checkpoint: {folder}, {megabytes:.0f} MB; delete it unless you resume")
     out.print(f"next: {printable(next_command)}")
 
 

@@ -66,7 +66,7 @@ def test_training_prints_the_result_on_stdout_and_the_rest_on_stderr(mnistcnn: R
     assert re.fullmatch(r"sample, 500 images of the test split: loss \d\.\d{4}, accuracy \d+\.\d\d %", summary[3])
     assert summary[4:] == [
         "model saved: mnistcnn.keras",
-        "checkpoint kept: mnistcnn.keras.checkpoint, 13 MB; delete it unless you go on with more steps",
+        "checkpoint: mnistcnn.keras.checkpoint, 13 MB; delete it unless you resume",
         "next: mnistcnn samples samples --data sample && mnistcnn predict samples",
     ]
 

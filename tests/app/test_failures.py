@@ -246,7 +246,7 @@ def test_a_finished_run_keeps_one_checkpoint_and_says_so(command: Run, tmp_path:
     """The last one, from which a longer run goes on."""
     done = command("train", *SHORT, "-q", "--checkpoint-every", "10")
     assert names(tmp_path / "mnistcnn.keras.checkpoint") == ["outputs.json", "step-000000020.npz"]
-    assert "checkpoint kept: mnistcnn.keras.checkpoint, 13 MB; delete it unless you go on with" in done.stdout
+    assert "checkpoint: mnistcnn.keras.checkpoint, 13 MB; delete it unless you resume" in done.stdout
 
 
 @pytest.mark.parametrize(("module", "call"), [(Path, "chmod"), (os, "fsync")])

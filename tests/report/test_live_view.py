@@ -42,7 +42,7 @@ def test_training_in_a_terminal_stays_calm(tmp_path: Path, terminal: dict[str, s
     assert sum("first image" in line for line in lines) < 200
     after = lines_of(shown[shown.rfind("\x1b[?25h") :])
     assert [line.split()[0] for line in after if line] == [
-        "trained", "last", "loss", "validation", "sample,", "model", "checkpoint", "next:"
+        "trained", "last", "loss", "validation", "sample,", "model", "checkpoint:", "next:"
     ]  # fmt: skip
 
 
