@@ -50,5 +50,7 @@ def test_odd_names_are_read_and_printed_as_escapes(mnistcnn: Run, tmp_path: Path
         assert "\x1b" not in process.stdout + process.stderr
         assert "Traceback" not in process.stderr
     assert len(done[-1].stderr.splitlines()) == 1
-    assert done[0].stdout.splitlines()[-2] == "model saved: \\udcff\\n\\x1b[31m ☃.keras"
+    saved, checkpoint, _ = done[0].stdout.splitlines()[-3:]
+    assert saved == "model saved: \\udcff\\n\\x1b[31m ☃.keras"
+    assert checkpoint.startswith("checkpoint: \\udcff\\n\\x1b[31m ☃.keras.checkpoint, ")
     assert json.loads(done[3].stdout)["file"] == picture.name
