@@ -37,6 +37,11 @@ TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20
 UNFINISHED = ".unfinished"
 
 
+def expanded(path: str) -> str:
+    """Return a path with the home folder in the place of `~`, which stays if there is no home folder."""
+    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises then
+
+
 def real_path(path: Path) -> Path:
     """Return the absolute path of the file that is written for a path: if the path is a link, where the link leads."""
     return Path(os.path.realpath(path))  # Path.resolve raises if links form a loop

@@ -43,8 +43,10 @@ class Commands(TyperGroup):
 
 
 def _expanded(value: Any) -> Any:
+    from mnistcnn.files import expanded
+
     if isinstance(value, str | Path):
-        return type(value)(os.path.expanduser(value))  # noqa: PTH111 - Path.expanduser raises if there is no home
+        return type(value)(expanded(str(value)))
     return [_expanded(each) for each in value] if isinstance(value, list) else value
 
 

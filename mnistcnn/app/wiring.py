@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, get_args
 from mnistcnn.config import OWN_MODEL, Digits, Invert, TrainConfig
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Listener
+from mnistcnn.files import expanded
 from mnistcnn.report.console import say
 from mnistcnn.report.live_view import TrainingView, download_view
 from mnistcnn.report.training_log import TrainingLog
@@ -257,7 +258,7 @@ def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Data
 
     if isinstance(data, Dataset):
         return data
-    source = os.path.expanduser(os.environ.get("MNISTCNN_DATA", "")) or None if data is None else str(data)  # noqa: PTH111
+    source = expanded(os.environ.get("MNISTCNN_DATA", "")) or None if data is None else str(data)
     with download_view(COMPRESSED_BYTES, quiet=quiet) as view:
         dataset = load_dataset(source, on_bytes=view)
     if dataset.notice:

@@ -24,9 +24,10 @@ from mnistcnn.results import Prediction
 BATCH_SIZE = 250
 # share of a picture's digits: if fewer are sure by themselves, it shows letters or drawings, and no answer is sure
 MIN_SURE_SHARE = 0.75
-# share of a picture's digits: if no more are sure by themselves, what stands beside the one digit is not a digit; of
-# many marks, fewer need be sure
-MIN_BELIEVED_SHARE = {"few": 0.5, "many": 0.25}
+# share of a picture's few marks: if no more are sure by themselves, what stands beside the one digit is not a digit
+MAX_DOUBTED_SHARE = 0.5
+# share of a picture's many marks: the same
+MAX_DOUBTED_SHARE_OF_MANY = 0.25
 # count: so many marks are many
 MANY = 4
 
@@ -114,8 +115,9 @@ def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[t
         if prepared.error is not None:
             yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
         else:
-            chosen = _chosen(list(zip(prepared.candidates, islice(answers, len(prepared.candidates)), strict=True)))
-            yield tuple(_prediction(picture, digit, *answer) for digit, answer in chosen)
+            candidates = prepared.candidates
+            read = list(zip(candidates, islice(answers, len(candidates)), strict=True))
+            yield tuple(_prediction(picture, digit, *answer) for digit, answer in _chosen(read))
 
 
 def _chosen(read: Sequence[_Read]) -> Sequence[_Read]:
@@ -129,7 +131,7 @@ def _chosen(read: Sequence[_Read]) -> Sequence[_Read]:
     has_alternative = read[0][0].alone is not None
     several = read[:-1] if has_alternative else read
     share = sum(sure for _, (_, sure) in several) / len(several)
-    if has_alternative and share <= MIN_BELIEVED_SHARE["many" if len(several) >= MANY else "few"]:
+    if has_alternative and share <= (MAX_DOUBTED_SHARE if len(several) < MANY else MAX_DOUBTED_SHARE_OF_MANY):
         return read[-1:]
     return [(digit, (probabilities, sure and share >= MIN_SURE_SHARE)) for digit, (probabilities, sure) in several]
 

@@ -37,7 +37,7 @@ _MEMBER_LIMITS = {
     "model.weights.h5": 48 << 20,
     _METADATA_MEMBER: 1 << 16,
 }
-# keys in config.json: what Keras 3.15 writes and 3.8 to 3.14 refuse, as settings of initializers and of layers
+# keys in config.json: what Keras 3.15 writes and 3.6 to 3.14 refuse, as settings of initializers and of layers
 _NEW_KEYS = ("input_axes", "output_axes", "quantization_config")
 # The largest absolute weight: 25 · 800 · 3,136 · 1,024 products of four such weights are finite in float32.
 _MAX_WEIGHT = 1e6
@@ -67,7 +67,7 @@ class TrainedModel:
 
 
 def save_model(trained: TrainedModel, path: Path) -> None:
-    """Save a Keras model as a `.keras` file, which Keras alone, from 3.8 on, can load on every backend.
+    """Save a Keras model as a `.keras` file, which Keras alone, from 3.6 on, can load on every backend.
 
     The file is written beside `path` and takes its place once it is whole: after a failure, what was there is still
     there. Raises MnistcnnError if the file cannot be written: no such folder, a read-only one, a full disk.

@@ -1,4 +1,4 @@
-"""The reading order of a page of digits: parts of the ink → digits, each with its parts, its line and its group.
+"""The reading order of a page: parts of the ink → its digits, each with its parts, its line and its group.
 
 Small parts join the digit that they stand by. A digit and the next one of its line are each other's nearest, so that
 lines may slant; lines are read from top to bottom. Nothing here knows which digit it is.
@@ -46,6 +46,18 @@ class PlacedDigit:
 
 
 @dataclass(frozen=True)
+class Page:
+    """The digits of a page in reading order: line by line from the top, each from left to right."""
+
+    digits: list[PlacedDigit]  # at least one
+    height: float  # pixels of the working copy: the usual height of a digit
+
+    def splits(self, digit: list[int]) -> bool:
+        """Tell whether what was taken for one digit, given its parts, is several here."""
+        return sum(not set(digit).isdisjoint(placed.parts) for placed in self.digits) > 1
+
+
+@dataclass(frozen=True)
 class _Box:
     """The box around some parts, in pixels of the working copy."""
 
@@ -74,18 +86,8 @@ class _Box:
         return _Box(self.parts + other.parts, *edges, max(self.right, other.right), max(self.bottom, other.bottom))
 
 
-def usual_height(parts: Parts) -> float:
-    """Return the usual height of a page's digits, in pixels of the working copy."""
-    return _digit_boxes(parts)[1]
-
-
-def is_number(parts: Parts, digit: list[int]) -> bool:
-    """Tell whether what was taken for one digit, given its parts, is several in a line."""
-    return sum(not set(digit).isdisjoint(placed.parts) for placed in digits_in_order(parts)) > 1
-
-
-def digits_in_order(parts: Parts) -> list[PlacedDigit]:
-    """Return the digits of a page in reading order: line by line from the top, each from left to right."""
+def page_of(parts: Parts) -> Page:
+    """Put the digits among the parts of a picture in order."""
     boxes, height = _digit_boxes(parts)
     lines = sorted(_lines(boxes), key=lambda line: float(np.mean([box.middle for box in line])))
     placed = []
@@ -96,7 +98,7 @@ def digits_in_order(parts: Parts) -> list[PlacedDigit]:
         for box, gap in zip(line, [0, *gaps], strict=True):
             group += gap > widest
             placed.append(PlacedDigit(box.parts, (box.left, box.top, box.right, box.bottom), number, group))
-    return placed
+    return Page(placed, height)
 
 
 def _digit_boxes(parts: Parts) -> tuple[list[_Box], float]:
@@ -105,11 +107,11 @@ def _digit_boxes(parts: Parts) -> tuple[list[_Box], float]:
     better = ranked[: max(1, len(ranked) // 2)]
     strengths = parts.scores / np.maximum(np.hypot(*parts.boxes[:, 2:].T), 1)
     usual, strength = float(np.median(parts.scores[better])), float(np.median(strengths[better]))
+    is_writing = (parts.scores > MIN_SCORE * usual) & (strengths > MIN_STRENGTH * strength)
     boxes = []
-    for part in ranked:
+    for part in [part for part in ranked if is_writing[part]] or ranked[:1]:
         x, y, width, height = parts.boxes[part].tolist()
-        if parts.scores[part] > MIN_SCORE * usual and strengths[part] > MIN_STRENGTH * strength:
-            boxes.append(_Box((part,), x, y, x + width, y + height))
+        boxes.append(_Box((part,), x, y, x + width, y + height))
     heights = [box.height for box in boxes[: max(1, len(boxes) // 2)]]  # of the better half
     height = float(np.median(heights))
     boxes = [box for box in boxes if box.height < MAX_HEIGHT * height]

@@ -15,7 +15,7 @@ from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.ink import WORKING_SIDE, working_copy
-from mnistcnn.pictures.lines import digits_in_order, is_number, usual_height
+from mnistcnn.pictures.lines import Page, page_of
 from mnistcnn.pictures.mnist_style import looks_like_mnist, render
 from mnistcnn.pictures.sheet import cut_out, find_sheet
 from mnistcnn.pictures.strokes import Parts, find_parts, one_digit, other_marks
@@ -76,22 +76,24 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     copy = working_copy(grey.levels)
     if (sheet := find_sheet(copy, light_on_dark)) is not None:
         grey = cut_out(grey, sheet)
-    view = _view(grey, light_on_dark)
+        copy = working_copy(grey.levels)  # of the picture's own pixels: the first copy has too few on a small sheet
+    view = _view(grey, copy, light_on_dark)
     if view is None:
         return []
     if view.fills_picture:
-        wider = _view(_with_margin(grey), light_on_dark)
+        framed = _with_margin(grey)
+        wider = _view(framed, working_copy(framed.levels), light_on_dark)
         view = view if wider is None or wider.quality < view.quality else wider
+    if digits == "many":
+        return _digits_of_page(view, page_of(view.parts), light_on_dark)
     digit = one_digit(view.parts)
     others = other_marks(view.parts, digit)
-    if digits == "many":
-        return (_closer(view, light_on_dark) or view).page()
     mask = view.parts.mask(digit)
     alone = PreparedDigit(render(mask), _box(mask, view.grey, view.copy), others)
-    if digits == "auto" and (others or is_number(view.parts, digit)):
-        first, *further = (_closer(view, light_on_dark) or view).page()
-        return [replace(first, alone=alone), *further] if further else [alone]
-    return [alone]
+    if digits == "one" or not ((page := page_of(view.parts)).splits(digit) or others):
+        return [alone]
+    first, *further = _digits_of_page(view, page, light_on_dark)
+    return [replace(first, alone=alone), *further] if further else [alone]
 
 
 @dataclass(frozen=True)
@@ -115,37 +117,37 @@ class _View:
         is_large = max(width / mask.shape[1], height / mask.shape[0]) > MIN_FILLING
         return is_large and (x <= 1 or y <= 1 or x + width >= mask.shape[1] - 1 or y + height >= mask.shape[0] - 1)
 
-    def page(self) -> list[PreparedDigit]:
-        """Return all digits in reading order."""
-        digits = []
-        for placed in digits_in_order(self.parts):
-            left, top, right, bottom = placed.box
-            mask = np.isin(self.parts.labels[top:bottom, left:right], placed.parts).astype(np.uint8)
-            box = _in_picture(placed.box, self.grey, self.copy)
-            digits.append(PreparedDigit(render(mask), box, line=placed.line, group=placed.group))
-        return digits
+
+def _digits_of_page(view: _View, page: Page, light_on_dark: bool | None) -> list[PreparedDigit]:
+    """Return the digits of a page in reading order, looked at closer if they are small."""
+    if page.height < MIN_PAGE_HEIGHT and (closer := _closer(view, page, light_on_dark)) is not None:
+        view, page = closer, page_of(closer.parts)
+    digits = []
+    for placed in page.digits:
+        left, top, right, bottom = placed.box
+        mask = np.isin(view.parts.labels[top:bottom, left:right], placed.parts).astype(np.uint8)
+        box = _in_picture(placed.box, view.grey, view.copy)
+        digits.append(PreparedDigit(render(mask), box, line=placed.line, group=placed.group))
+    return digits
 
 
-def _closer(view: _View, light_on_dark: bool | None) -> _View | None:
-    """Return a closer view of the written part of a picture, or None if its digits are large enough."""
-    height = usual_height(view.parts)
-    if height >= MIN_PAGE_HEIGHT:
-        return None
-    boxes = np.array([placed.box for placed in digits_in_order(view.parts)])  # (digits, 4)
+def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None:
+    """Return a closer view of the written part of a picture, or None if it shows no stroke."""
+    boxes = np.array([placed.box for placed in page.digits])  # (digits, 4)
     grey = view.grey
     scale = max(grey.levels.shape) / max(view.copy.shape)  # width of a pixel of the copy in pixels of the levels
-    margin = PAGE_MARGIN * height
+    margin = PAGE_MARGIN * page.height
     left, top = np.maximum((boxes[:, :2].min(axis=0) - margin) * scale, 0).astype(int)
     right, bottom = np.ceil((boxes[:, 2:].max(axis=0) + margin) * scale).astype(int)
     levels = np.ascontiguousarray(grey.levels[top:bottom, left:right])
     closer = replace(grey, levels=levels, left=grey.left + int(left), top=grey.top + int(top))
-    side = max(levels.shape) / (height * scale) * MIN_PAGE_HEIGHT
-    return _view(closer, light_on_dark, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
+    side = max(levels.shape) / (page.height * scale) * MIN_PAGE_HEIGHT
+    copy = working_copy(levels, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
+    return _view(closer, copy, light_on_dark)
 
 
-def _view(grey: GreyPicture, light_on_dark: bool | None, side: int = WORKING_SIDE) -> _View | None:
-    """Return how a picture is looked at, or None if it shows no stroke."""
-    copy = working_copy(grey.levels, side)
+def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None) -> _View | None:
+    """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke."""
     parts = find_parts(copy, light_on_dark)
     return None if parts is None else _View(grey, copy, parts)
 

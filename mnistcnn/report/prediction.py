@@ -45,7 +45,7 @@ class PredictionReport:
         if error is not None and (self._is_table or self._is_text):
             say_error(error)
         elif self._is_text:
-            self._out.print(text_of(predictions), soft_wrap=True)
+            self._out.print(text_of(predictions))
         elif self._is_table:
             self._print(predictions)
         else:
@@ -59,14 +59,14 @@ class PredictionReport:
         many = len(predictions) > 1
         if many:
             first, *further = text_of(predictions).split("\n")
-            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {first}", soft_wrap=True)
+            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {first}")
             for line in further:
-                self._out.print(f"{'':<{NAME_COLUMNS}} {line}", soft_wrap=True)
+                self._out.print(f"{'':<{NAME_COLUMNS}} {line}")
         for prediction in predictions:
-            self._out.print(prediction_line(prediction, self._top_k, many=many), soft_wrap=True)
+            self._out.print(prediction_line(prediction, self._top_k, many=many))
         if self._show:
             images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
-            self._out.print(styled(drawings(images, color=has_color(self._out))), soft_wrap=True)
+            self._out.print(styled(drawings(images, color=has_color(self._out))))
 
     def finish(self) -> None:
         """Print how many were right if pictures came from class folders: under a table, else on stderr."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError
+from mnistcnn.files import expanded
 from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
 from mnistcnn.runtime.streams import STDERR, silenced
 
@@ -112,7 +113,7 @@ def _settings() -> dict[str, Any]:
 def keras_home() -> Path:
     """Return the folder where Keras keeps settings and datasets, without importing Keras: KERAS_HOME or ~/.keras."""
     if folder := os.environ.get("KERAS_HOME"):
-        return Path(os.path.expanduser(folder))  # noqa: PTH111 - Path.expanduser raises if there is no home
+        return Path(expanded(folder))
     try:
         return Path.home() / ".keras"
     except RuntimeError:  # no home folder, as in containers: Keras takes this one then

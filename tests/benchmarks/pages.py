@@ -9,12 +9,13 @@ digits, on plain, ruled and squared paper; all are seeded.
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 from pictures import Grey, levels, ruled
+from strangers import picture
 
 from mnistcnn.data.dataset import Split
 from mnistcnn.data.sources import load_dataset
@@ -67,22 +68,21 @@ def pages(split: Split, count: int, paper: str) -> Iterator[tuple[Grey, str]]:
     for _ in range(count):
         across = int(rng.integers(5, 21))
         places = rng.integers(0, len(split), (int(rng.integers(5, 11)), across))
-        picture = drawn([[digit(split.images[place], rng) for place in line] for line in places], rng, (0.2, 0.6))
+        page = drawn([[digit(split.images[place], rng) for place in line] for line in places], rng, (0.2, 0.6))
         if paper != "plain":
-            picture = ruled(picture, rng, squared=paper == "squared")
-        yield picture, "/".join("".join(str(split.labels[place]) for place in line) for line in places)
+            page = ruled(page, rng, squared=paper == "squared")
+        yield page, "/".join("".join(str(split.labels[place]) for place in line) for line in places)
 
 
-def texts(trained: TrainedModel, greys: list[Grey]) -> list[tuple[str, bool]]:
-    """Return what is read of each picture, with "/" between lines, and whether all of it is sure."""
-    files = [Picture(str(place), cv2.imencode(".png", grey)[1].tobytes()) for place, grey in enumerate(greys)]
-    read = list(predict_numbers(trained, files))
-    return [(text_of(found).replace("\n", "/"), all(one.sure for one in found)) for found in read]
+def texts(trained: TrainedModel, pictures: Iterable[Picture]) -> Iterator[tuple[str, bool]]:
+    """Yield what is read of each picture, with "/" between lines, and whether all of it is sure."""
+    for found in predict_numbers(trained, pictures):
+        yield text_of(found).replace("\n", "/"), all(digit.sure for digit in found)
 
 
 def print_row(what: str, trained: TrainedModel, made: list[tuple[Grey, str]]) -> None:
     """Print how many texts are right in full, how many are wrong and sure, and the first that are wrong."""
-    read = texts(trained, [grey for grey, _ in made])
+    read = texts(trained, (picture(what, grey) for grey, _ in made))
     wrong = [(text, found, sure) for (_, text), (found, sure) in zip(made, read, strict=True) if found != text]
     right, sure = len(made) - len(wrong), sum(sure for *_, sure in wrong)
     misses = "; ".join(f"{text[:40]} → {found[:40]}" for text, found, _ in wrong[:2])
@@ -103,9 +103,7 @@ def main() -> None:
     if options.folder:
         rows = list(csv.DictReader((options.folder / "labels.csv").open(newline="")))
         files = [Picture(row["file"], options.folder / row["file"]) for row in rows]
-        for row, found in zip(rows, predict_numbers(trained, files), strict=True):
-            text = text_of(found).replace("\n", "/")
-            is_sure = all(one.sure for one in found)
+        for row, (text, is_sure) in zip(rows, texts(trained, files), strict=True):
             print(
                 f"| {row['file']} | {int(text == row['text'])} | {int(text != row['text'] and is_sure)} | {text[:60]} |"
             )

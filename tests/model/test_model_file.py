@@ -333,7 +333,7 @@ def test_a_file_holds_no_setting_that_older_keras_refuses(saved: Path, kind: str
 
 
 def test_a_file_that_keeps_those_settings_is_read_too(trained: TrainedModel, tmp_path: Path) -> None:
-    """As Keras itself, and this program before, saved it."""
+    """load_model reads a file as Keras itself saves it, with the keys that older Keras refuses."""
     trained.model.save(tmp_path / "m.keras")
     assert b'"input_axes"' in zipfile.ZipFile(tmp_path / "m.keras").read("config.json")
     loaded = load_model(tmp_path / "m.keras", "numpy").model.get_weights()

@@ -6,7 +6,9 @@ import pytest
 from drawn_pictures import CLEAN, Grey, difference, seven
 
 from mnistcnn.pictures.decoding import GreyPicture
+from mnistcnn.pictures.lines import page_of
 from mnistcnn.pictures.preparing import prepare
+from mnistcnn.pictures.strokes import Parts
 
 
 def page(*places: tuple[int, int], shape: tuple[int, int] = (600, 900), side: int = 100) -> Grey:
@@ -78,3 +80,12 @@ def test_one_insists_on_one_digit_and_counts_the_others() -> None:
     """With digits="one" a picture of two 7s gives one digit that stands beside another mark."""
     [digit] = prepare(GreyPicture(np.hstack([seven(), seven()])), digits="one")
     assert digit.others == 1
+
+
+def test_a_page_has_a_digit_whatever_its_marks_are() -> None:
+    """The best mark is kept if none is both large and strong enough: a vast faint one, and specks of strong ink."""
+    boxes = np.array([[0, 0, 0, 0], [0, 0, 707, 707], [800, 0, 4, 4], [820, 0, 4, 4], [840, 0, 4, 4]])
+    scores = np.array([0.0, 100.0, 5.0, 1.0, 1.0])
+    ink = np.zeros((1000, 1000), np.float32)
+    page = page_of(Parts(ink, ink.astype(np.int32), boxes, scores))
+    assert [placed.parts for placed in page.digits] == [(1,)]
