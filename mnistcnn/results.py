@@ -8,18 +8,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from mnistcnn.wording import counted, loss_and_accuracy_text
+
 if TYPE_CHECKING:
     from mnistcnn.model.model_file import TrainedModel
-
-
-def loss_and_accuracy_text(loss: float, accuracy: float, decimals: int = 2) -> str:
-    """Return a loss in nats and an accuracy in [0, 1], shown in percent, as people read them."""
-    return f"loss {loss:.4f}, accuracy {100 * accuracy:.{decimals}f} %"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun, whose plural has an s: "1 image", "1,000 images"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @dataclass(frozen=True, kw_only=True)

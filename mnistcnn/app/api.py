@@ -1,6 +1,6 @@
 """The library: train, evaluate, compare, predict and load_model, as `from mnistcnn import …` offers them.
 
-Paths, names and models go in; frozen results come out. The work is done in `wiring`, for the commands as well.
+Paths, names and models go in; frozen results come out. `wiring` and `training_run` do the work, for the commands too.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnistcnn.app.wiring import Process, Reading, Run, compare_models, load_models, read_pictures, run_training
+from mnistcnn.app.training_run import Run, run_training
+from mnistcnn.app.wiring import Process, Reading, compare_models, load_models, read_pictures
 from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener

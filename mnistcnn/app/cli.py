@@ -144,14 +144,15 @@ def train(
     changes = {name: value for name, value in context.params.items() if name in HYPERPARAMETERS}
     status = 0
     with user_errors():
-        from mnistcnn.app import commands, wiring
+        from mnistcnn.app import commands
+        from mnistcnn.app.training_run import Run
         from mnistcnn.runtime.outputs import Outputs
         from mnistcnn.runtime.team import team_of
 
         config = config_from_recipe(recipe or default_recipe(init), **changes)
         outputs = Outputs(model=model, log=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
         team = team_of(processes, process_id, coordinator)
-        run = wiring.Run(config=config, data=data, init=init, outputs=outputs, force=force, quiet=quiet, team=team)
+        run = Run(config=config, data=data, init=init, outputs=outputs, force=force, quiet=quiet, team=team)
         process = commands.CommandProcess(backend, device)
         status = commands.train(run, process, _command_to_resume(), _next_command(data, model))
     raise typer.Exit(status)

@@ -10,7 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnistcnn.app.wiring import Process, Reading, Run, compare_models, read_pictures, run_training, sample_images
+from mnistcnn.app.training_run import Run, run_training
+from mnistcnn.app.wiring import Process, Reading, compare_models, read_pictures, sample_images
 from mnistcnn.config import OutputFormat
 from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
 from mnistcnn.model.pretrained import model_file
@@ -20,9 +21,9 @@ from mnistcnn.report import info as info_report
 from mnistcnn.report import prediction as prediction_report
 from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
-from mnistcnn.results import counted
 from mnistcnn.runtime.backend import without_unused_modules
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
+from mnistcnn.wording import counted
 
 
 class CommandProcess(Process):

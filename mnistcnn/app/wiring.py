@@ -1,37 +1,30 @@
 """The calls that the library and the commands share: from the names of models and data to a result.
 
-Paths, names and models go in, with a Process that computes, and a Run or a Reading that says how. Frozen results come
-out. Nothing here prints results or knows the command line's options.
+Paths, names and models go in, with a Process that computes. Frozen results come out. Training is in `training_run`.
+Nothing here prints results or knows the command line's options.
 """
 
 import inspect
 import os
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, get_args
 
-from mnistcnn.config import OWN_MODEL, Digits, Invert, TrainConfig
+from mnistcnn.config import OWN_MODEL, Digits, Invert
 from mnistcnn.errors import UsageError
-from mnistcnn.events import Listener
 from mnistcnn.files import expanded
 from mnistcnn.report.console import say
-from mnistcnn.report.live_view import TrainingView, download_view
-from mnistcnn.report.training_log import TrainingLog
-from mnistcnn.results import Comparison, Prediction, TrainingResult
+from mnistcnn.report.live_view import download_view
+from mnistcnn.results import Comparison, Prediction
 from mnistcnn.runtime.backend import (
     chosen_backend,
-    chosen_training_backend,
     quickest_backend,
     start_backend,
     start_keras,
 )
-from mnistcnn.runtime.distribution import joined_team
-from mnistcnn.runtime.outputs import Outputs, claimed_outputs, event_files, require_plot_path
-from mnistcnn.runtime.signals import StopRequest
-from mnistcnn.runtime.team import ALONE, Team
+from mnistcnn.runtime.outputs import require_plot_path
 
 if TYPE_CHECKING:
     from mnistcnn.data.dataset import Dataset
@@ -66,20 +59,6 @@ class Process:
         while frame is not None and frame.f_globals.get("__name__", "").startswith("mnistcnn."):
             level, frame = level + 1, frame.f_back
         warnings.warn(notice, stacklevel=level)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a training run is made of."""
-
-    config: TrainConfig
-    data: "AnyData" = None
-    init: "AnyModel" = None  # the model whose weights the run starts from; None draws them from the seed
-    outputs: Outputs | None = None  # None writes nothing
-    force: bool = False  # whether the outputs may replace what an earlier run left
-    quiet: bool = False
-    listeners: Sequence[Listener] = ()
-    team: Team = ALONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,28 +100,6 @@ def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | 
     return loaded
 
 
-def run_training(run: Run, process: Process, stop: StopRequest | None = None) -> TrainingResult:
-    """Train alone, or in a team whose first process shows, logs and saves the run.
-
-    `stop` takes a request to end the run early, with a checkpoint. Raises MnistcnnError as `training.run.train` does.
-    """
-    if run.config.recipe == "finetune" and run.init is None:
-        raise UsageError("init", "the model to start from with the finetune recipe", None)
-    run.team.rows(run.config.batch_size)  # a batch that cannot be shared is refused before anything else
-    if not run.team.is_first:
-        return _train(replace(run, outputs=None, quiet=True, listeners=()), process, stop, lambda: None)
-    outputs = run.outputs
-    with nullcontext() if outputs is None else claimed_outputs(outputs, force=run.force):
-        with TrainingView(quiet=run.quiet) as view, _logs(outputs) as logs:
-            shown = replace(run, listeners=[view, *logs, *run.listeners])
-            result = _train(shown, process, stop, view.say_stopping)
-        if outputs is not None and outputs.plot is not None and result.model is not None:
-            from mnistcnn.report.plots import save_training_sheet
-
-            save_training_sheet(result, outputs.plot)
-    return result
-
-
 def compare_models(
     models: "Sequence[AnyModel]",
     data: "AnyData",
@@ -172,7 +129,7 @@ def compare_models(
     if plot is not None:
         require_plot_path(plot, models=len(models), force=force)
     _require(models, process)
-    dataset = _dataset(data, process)
+    dataset = open_dataset(data, process)
     names = [_name(model, place) for place, model in enumerate(models, start=1)]
     trained = dict(zip(names, load_models(models, process), strict=True))
     from mnistcnn.inference.evaluation import compare
@@ -211,7 +168,7 @@ def sample_images(
     """
     if misread is not None:
         _require([misread], process)
-    dataset = _dataset(data, process)
+    dataset = open_dataset(data, process)
     name = split or "test"
     if misread is None:
         images = dataset.split(name)[:count]
@@ -250,7 +207,7 @@ def _name(model: "AnyModel", place: int) -> str:
     return NAME if model_file(None) == FILE else OWN_MODEL
 
 
-def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Dataset":
+def open_dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Dataset":
     """Return the dataset that data, or MNISTCNN_DATA, names; a terminal shows the download unless `quiet`."""
     from mnistcnn.data.dataset import Dataset
     from mnistcnn.data.download import COMPRESSED_BYTES
@@ -264,50 +221,3 @@ def _dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "Data
     if dataset.notice:
         process.warn(dataset.notice)
     return dataset
-
-
-def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Callable[[], None]) -> TrainingResult:
-    """Train in this process; once Keras has started, a `stop` waits until the run has saved a checkpoint."""
-    chosen_training_backend(process.backend)  # before a download
-    initial = _initial_model(run.init)
-    dataset = _dataset(run.data, process, quiet=run.quiet)
-    process.start_training(process.device if run.team.count == 1 else None)
-    if stop is not None:
-        stop.defer(acknowledge)
-    with joined_team(run.team, process.device, run.config.batch_size):
-        from mnistcnn.training.run import train
-
-        return train(
-            run.config,
-            dataset,
-            initial=initial,
-            outputs=run.outputs,
-            listeners=run.listeners,
-            should_stop=stop or (lambda: False),
-            team=run.team,
-        )
-
-
-def _initial_model(init: "AnyModel") -> "TrainedModel | None":
-    """Return the model that training starts from, if there is one. Its weights need no Keras yet."""
-    if not isinstance(init, str | Path):
-        return init
-    from mnistcnn.model.model_file import load_model
-    from mnistcnn.model.pretrained import model_file
-
-    return load_model(model_file(init), "numpy")
-
-
-@contextmanager
-def _logs(outputs: Outputs | None) -> Iterator[list[Listener]]:
-    """Yield the listeners that write the training log and TensorBoard's files, as far as they are wanted."""
-    with ExitStack() as stack:
-        logs: list[Listener] = []
-        if outputs is not None and outputs.log is not None:
-            logs.append(stack.enter_context(closing(TrainingLog(outputs.log))))
-        if outputs is not None and outputs.tensorboard is not None:
-            from mnistcnn.report.tensorboard_log import TensorBoardLog
-
-            events = TensorBoardLog(outputs.tensorboard, event_files(outputs.tensorboard))
-            logs.append(stack.enter_context(closing(events)))
-        yield logs

@@ -16,7 +16,7 @@ from mnistcnn.data.npz import read_npz_array
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError, parameter
 from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
 from mnistcnn.pictures.preparing import read_digits
-from mnistcnn.results import counted
+from mnistcnn.wording import counted
 
 VALIDATION_IMAGES = 5_000  # images: the most that are held out to validate (the first 5,000, as in the tutorial)
 SAMPLE_FOLDER = Path(__file__).parent / "sample"

@@ -11,7 +11,8 @@ from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, has_color, styled, warn
 from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
 from mnistcnn.report.text_graphics import SHADES, dotted
-from mnistcnn.results import Comparison, Difference, Evaluation, Mistake, counted, loss_and_accuracy_text
+from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
+from mnistcnn.wording import counted, loss_and_accuracy_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # columns: the longest model name in a comparison

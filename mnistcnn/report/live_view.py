@@ -26,7 +26,8 @@ from mnistcnn.errors import printable
 from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
 from mnistcnn.report.console import can_redraw, console_on, warn
 from mnistcnn.report.text_graphics import bar, sparkline
-from mnistcnn.results import TrainingValidation, counted, loss_and_accuracy_text
+from mnistcnn.results import TrainingValidation
+from mnistcnn.wording import counted, loss_and_accuracy_text
 
 RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
 # columns: the losses so far

@@ -16,7 +16,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mnistcnn.files import written_whole
-from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult, counted, loss_and_accuracy_text
+from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult
+from mnistcnn.wording import counted, loss_and_accuracy_text
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 # images: how many mistakes are drawn at most, in two rows

@@ -7,7 +7,8 @@ from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, say
 from mnistcnn.report.evaluation import measured
 from mnistcnn.report.text_graphics import sparkline
-from mnistcnn.results import TrainingResult, loss_and_accuracy_text
+from mnistcnn.results import TrainingResult
+from mnistcnn.wording import loss_and_accuracy_text
 
 # columns: the losses of the run
 SPARKLINE_COLUMNS = 40
