@@ -1,7 +1,6 @@
 """An eraser of frames, the rectangles that people draw around digits: mask of ink → mask without its frame.
 
-It does not know what stands in the frame. All 132 photos are read right without it, too; it gains perturbed ones
-(tests/benchmarks/README.md, "Real pictures, perturbed").
+It does not know what stands in the frame. All 132 photos are read right without it, too.
 
 Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
 """
