@@ -2,6 +2,7 @@ r"""The errors that a user can fix, and how their messages name parameters.
 
     MnistcnnError           a file, data, a device, the network: exit status 1
       SharedError           the same in every process that trains together
+      LostProcessError      another of these processes is gone
       NoDigitFoundError     a picture without a stroke
       UsageError            a value that is wrong by itself: exit status 2
 
@@ -54,6 +55,10 @@ class MnistcnnError(Exception):
 
 class SharedError(MnistcnnError):
     """An error that every process of a distributed run meets at the same step, so that each can end by itself."""
+
+
+class LostProcessError(MnistcnnError):
+    """Another process of a distributed run is gone. `runtime.distribution` says so, as this process's last line."""
 
 
 class NoDigitFoundError(MnistcnnError):

@@ -17,7 +17,7 @@ import typer
 from mnistcnn.app import options
 from mnistcnn.app.help import Command, Commands, examples
 from mnistcnn.config import HYPERPARAMETERS, OWN_MODEL, config_from_recipe, default_recipe
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import LostProcessError, MnistcnnError
 
 SAMPLES = "samples"  # folder: where the command that `train` names saves images
 
@@ -42,6 +42,8 @@ def user_errors() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
+    except LostProcessError as error:  # which says so itself, after what JAX's threads still have to say
+        raise typer.Exit(error.exit_status) from error
     except MnistcnnError as error:
         report.say_error(error.spelled(_option))
         raise typer.Exit(error.exit_status) from error

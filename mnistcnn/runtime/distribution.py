@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mnistcnn.errors import MnistcnnError, SharedError, UsageError, parameter
+from mnistcnn.errors import LostProcessError, MnistcnnError, SharedError, UsageError, parameter
 from mnistcnn.runtime.devices import parse_device
 from mnistcnn.runtime.streams import STDOUT, c_library, silenced
 from mnistcnn.runtime.team import Team
@@ -55,10 +55,11 @@ def joined_team(team: Team, device: str | None, batch_size: int) -> Iterator[Non
     except SharedError:
         raise
     except BaseException as error:
+        is_lost = isinstance(error, (RuntimeError, ValueError)) and any(word in str(error) for word in NETWORK_WORDS)
         # At its end JAX would wait for all the others, which may be waiting for this process.
-        atexit.register(_leave, getattr(error, "exit_status", 1))
-        if isinstance(error, (RuntimeError, ValueError)) and any(word in str(error) for word in NETWORK_WORDS):
-            raise MnistcnnError(GONE) from error
+        atexit.register(_leave, getattr(error, "exit_status", 1), is_lost=is_lost)
+        if is_lost:
+            raise LostProcessError(GONE) from error
         raise
 
 
@@ -86,17 +87,22 @@ def _prepare(team: Team, kind: str | None) -> None:
     c_library().signal(signal.SIGABRT, _END)
 
 
-def _leave(status: int) -> None:
-    """End the process now, with what it has printed so far."""
+def _leave(status: int, *, is_lost: bool) -> None:
+    """End the process now, with what it has printed so far and, if another process is lost, with that as its last line.
+
+    JAX's threads write pages about a lost process, at any time until this one ends.
+    """
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
+        if is_lost:
+            _end(0)
         os._exit(status)
 
 
 def _end(number: int) -> None:
-    """End with one line when JAX calls abort() in a thread of its own, which it does if process 0 is gone."""
+    """Say that another process is lost, and end: also when JAX calls abort() in a thread, as it does without process 0."""
     os.write(2, f"error: {GONE}\n".encode())
     os._exit(MnistcnnError.exit_status)
 
