@@ -102,7 +102,7 @@ def _leave(status: int, *, is_lost: bool) -> None:
 
 
 def _end(number: int) -> None:
-    """Say that another process is lost, and end: also when JAX calls abort() in a thread, as it does without process 0."""
+    """Say that another process is lost, and end; JAX's threads come here by abort() if process 0 is gone."""
     os.write(2, f"error: {GONE}\n".encode())
     os._exit(MnistcnnError.exit_status)
 
