@@ -14,6 +14,7 @@ import numpy as np
 from mnistcnn.config import Digits, Invert
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.inference.calibration import are_sure
+from mnistcnn.inference.choosing import Answer, costs, digits_shown
 from mnistcnn.inference.measures import softmax
 from mnistcnn.model.model_file import TrainedModel
 from mnistcnn.pictures.finding import Picture
@@ -22,14 +23,6 @@ from mnistcnn.results import Prediction
 
 # pictures: the most that are decoded ahead and held at once
 BATCH_SIZE = 250
-# share of a picture's digits: if fewer are sure by themselves, it shows letters or drawings, and no answer is sure
-MIN_SURE_SHARE = 0.75
-# share of a picture's few marks: if no more are sure by themselves, what stands beside the one digit is not a digit
-MAX_DOUBTED_SHARE = 0.5
-# share of a picture's many marks: the same
-MAX_DOUBTED_SHARE_OF_MANY = 0.25
-# count: so many marks are many
-MANY = 4
 
 
 @dataclass(frozen=True)
@@ -45,10 +38,6 @@ class PreparedPicture:
         """What the network is asked: the digits, and last, if there is one, the picture's one digit in their place."""
         alone = [digit.alone for digit in self.digits if digit.alone is not None]
         return [*self.digits, *alone]
-
-
-# a digit, its ten probabilities, and whether it is sure
-_Read = tuple[PreparedDigit, tuple[Sequence[float], bool]]
 
 
 def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto") -> Iterator[Prediction]:
@@ -104,43 +93,36 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
 
 
 def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
-    digits = [digit for prepared in batch for digit in prepared.candidates]
-    logits = trained.logits(np.array([digit.image for digit in digits], np.uint8))
-    probabilities = softmax(logits).astype(np.float32).tolist()
-    others = np.array([digit.others for digit in digits])
-    sure = are_sure(logits, trained.metadata.calibration, trained.metadata.evidence, others).tolist()
-    answers = zip(probabilities, sure, strict=True)
+    answers = iter(_answers(trained, [digit for prepared in batch for digit in prepared.candidates]))
     for prepared in batch:
         picture = prepared.picture
         if prepared.error is not None:
             yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
         else:
-            candidates = prepared.candidates
-            read = list(zip(candidates, islice(answers, len(candidates)), strict=True))
-            yield tuple(_prediction(picture, digit, *answer) for digit, answer in _chosen(read))
+            several = list(islice(answers, len(prepared.digits)))
+            alone = next(answers) if prepared.digits[0].alone is not None else None
+            yield tuple(_prediction(picture, answer) for answer in digits_shown(several, alone))
 
 
-def _chosen(read: Sequence[_Read]) -> Sequence[_Read]:
-    """Return the digits that a picture shows, of those that were read in it, with whether they are sure.
-
-    Several marks are digits if the network believes most of them; else the picture is taken for one digit. Where many
-    of them are doubtful, none is to be relied on: letters, too, stand beside each other.
-    """
-    if len(read) == 1:
-        return read
-    has_alternative = read[0][0].alone is not None
-    several = read[:-1] if has_alternative else read
-    share = sum(sure for _, (_, sure) in several) / len(several)
-    if has_alternative and share <= (MAX_DOUBTED_SHARE if len(several) < MANY else MAX_DOUBTED_SHARE_OF_MANY):
-        return read[-1:]
-    return [(digit, (probabilities, sure and share >= MIN_SURE_SHARE)) for digit, (probabilities, sure) in several]
+def _answers(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Answer]:
+    """Return what the network says of each digit."""
+    logits = trained.logits(np.array([digit.image for digit in digits], np.uint8))
+    temperature, least = trained.metadata.calibration, trained.metadata.evidence
+    others = np.array([digit.others for digit in digits])
+    columns = (
+        softmax(logits).astype(np.float32).tolist(),
+        are_sure(logits, temperature, least, others).tolist(),
+        costs(logits, temperature, least, np.array([digit.aspect for digit in digits])).tolist(),
+    )
+    return [Answer(digit, tuple(row), *rest) for digit, row, *rest in zip(digits, *columns, strict=True)]
 
 
-def _prediction(picture: Picture, digit: PreparedDigit, probabilities: Sequence[float], sure: bool) -> Prediction:
+def _prediction(picture: Picture, answer: Answer) -> Prediction:
+    digit = answer.digit
     return Prediction(
         file=picture.name,
-        probabilities=tuple(probabilities),
-        sure=sure,
+        probabilities=answer.probabilities,
+        sure=answer.sure,
         box=digit.box,
         line=digit.line,
         group=digit.group,

@@ -44,6 +44,11 @@ class PlacedDigit:
     line: int  # from 0 on, from top to bottom
     group: int  # from 0 on, from left to right in its line
 
+    def mask(self, parts: Parts) -> np.ndarray:
+        """Return its mask uint8 of 0 and 1, of the size of its box."""
+        left, top, right, bottom = self.box
+        return np.isin(parts.labels[top:bottom, left:right], self.parts).astype(np.uint8)
+
 
 @dataclass(frozen=True)
 class Page:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
+from mnistcnn.pictures.cutting import runs_of_pieces
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.ink import WORKING_SIDE, working_copy
@@ -45,8 +46,17 @@ class PreparedDigit:
     others: int = 0  # count of other things of its size; a page of text has many
     line: int = 0  # its line in the picture, from the top
     group: int = 0  # its group in the line, from the left
+    mark: int = 0  # the mark that it is, or is a part of, in reading order
+    start: int = 0  # the cut of the mark that it begins at, from the left
+    end: int = 1  # the cut that it ends at
     thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8: the whole picture
     alone: "PreparedDigit | None" = None  # on the first of several: the picture's one digit, should they be none
+
+    @property
+    def aspect(self) -> float:
+        """Its width as a share of its height."""
+        left, top, right, bottom = self.box
+        return (right - left) / max(bottom - top, 1)
 
 
 def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
@@ -90,8 +100,12 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     others = other_marks(view.parts, digit)
     mask = view.parts.mask(digit)
     alone = PreparedDigit(render(mask), _box(mask, view.grey, view.copy), others)
-    if digits == "one" or not ((page := page_of(view.parts)).splits(digit) or others):
+    if digits == "one":
         return [alone]
+    page = page_of(view.parts)
+    if not others and not page.splits(digit):
+        x, y, width, height = cv2.boundingRect(mask)
+        return _candidates(mask[y : y + height, x : x + width], (x, y), view)
     first, *further = _digits_of_page(view, page, light_on_dark)
     return [replace(first, alone=alone), *further] if further else [alone]
 
@@ -122,12 +136,24 @@ def _digits_of_page(view: _View, page: Page, light_on_dark: bool | None) -> list
     """Return the digits of a page in reading order, looked at closer if they are small."""
     if page.height < MIN_PAGE_HEIGHT and (closer := _closer(view, page, light_on_dark)) is not None:
         view, page = closer, page_of(closer.parts)
+    return [
+        replace(candidate, line=placed.line, group=placed.group, mark=number)
+        for number, placed in enumerate(page.digits)
+        for candidate in _candidates(placed.mask(view.parts), placed.box[:2], view)
+    ]
+
+
+def _candidates(mark: np.ndarray, corner: tuple[int, int], view: _View) -> list[PreparedDigit]:
+    """Return what may be a digit in the mask of a mark: the whole of it, and runs of its pieces.
+
+    `corner` is the place of the mask's upper left pixel, in pixels of the working copy.
+    """
     digits = []
-    for placed in page.digits:
-        left, top, right, bottom = placed.box
-        mask = np.isin(view.parts.labels[top:bottom, left:right], placed.parts).astype(np.uint8)
-        box = _in_picture(placed.box, view.grey, view.copy)
-        digits.append(PreparedDigit(render(mask), box, line=placed.line, group=placed.group))
+    for run in runs_of_pieces(mark):
+        x, y, width, height = cv2.boundingRect(run.mask)
+        left, top = corner[0] + x, corner[1] + y
+        box = _in_picture((left, top, left + width, top + height), view.grey, view.copy)
+        digits.append(PreparedDigit(render(run.mask), box, start=run.start, end=run.end))
     return digits
 
 

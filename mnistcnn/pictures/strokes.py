@@ -7,6 +7,7 @@ which digit it is.
 Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -95,7 +96,7 @@ class Parts:
         """The numbers of the parts that may be strokes, the best first."""
         return [int(part) for part in np.argsort(-self.scores) if self.scores[part]]
 
-    def mask(self, parts: list[int]) -> np.ndarray:
+    def mask(self, parts: Sequence[int]) -> np.ndarray:
         """Return the mask (H, W) uint8 of 0 and 1 of some parts."""
         return np.isin(self.labels, parts).astype(np.uint8)
 

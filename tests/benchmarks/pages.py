@@ -25,6 +25,9 @@ from mnistcnn.pictures.finding import Picture
 from mnistcnn.results import text_of
 
 HEIGHT = 40  # pixels: the usual height of a made digit
+INK = 0.3  # share of full ink: fainter pixels do not touch
+
+Made = tuple[Grey, str]  # a picture, and its text
 
 
 def digit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -38,37 +41,49 @@ def digit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(cv2.resize(large[y : y + height, x : x + width], size, interpolation=cv2.INTER_AREA) / 255)
 
 
-def drawn(lines: list[list[np.ndarray]], rng: np.random.Generator, gaps: tuple[float, float]) -> Grey:
-    """Draw lines of digits on a page: gaps × a digit's width, baselines that vary by ±10 % of its height."""
+def drawn(lines: list[list[np.ndarray]], rng: np.random.Generator, gaps: tuple[float, float]) -> tuple[Grey, bool]:
+    """Draw lines of digits on a page: gaps × a digit's width, baselines that vary by ±10 % of its height.
+
+    Return the page, and whether two digits touch.
+    """
     width = max(sum(round(image.shape[1] * 1.65) + 4 for image in line) for line in lines) + 4 * HEIGHT
     page = np.zeros((round(HEIGHT * (2 * len(lines) + 2)), width), np.float32)
+    touches = False
     for row, line in enumerate(lines):
         left, base = 2 * HEIGHT, round((2 * row + 2.2) * HEIGHT)
         for image in line:
             height, wide = image.shape
             top = base - height + round(HEIGHT * rng.uniform(-0.1, 0.1))
             there = np.s_[top : top + height, left : left + wide]
+            around = page[top - 1 : top + height + 1, left - 1 : left + wide + 1]
+            near = cv2.dilate(np.pad(image, 1), np.ones((3, 3), np.uint8))
+            touches = touches or bool(((around > INK) & (near > INK)).any())
             page[there] = np.maximum(page[there], image)
             left += round(wide * (1 + rng.uniform(*gaps)))
-    return levels(225 - 185 * np.clip(page, 0, 1) + rng.normal(0, 3, page.shape))
+    return levels(225 - 185 * np.clip(page, 0, 1) + rng.normal(0, 3, page.shape)), touches
 
 
-def numbers(split: Split, count: int, gaps: tuple[float, float]) -> Iterator[tuple[Grey, str]]:
-    """Yield pictures of numbers, and their texts."""
+def numbers(split: Split, count: int) -> tuple[list[Made], list[Made]]:
+    """Return pictures of numbers with their texts: those in which no digits touch, and those in which some do."""
     rng = np.random.default_rng(0)
+    apart: list[Made] = []
+    touching: list[Made] = []
     for _ in range(count):
         places = rng.integers(0, len(split), rng.integers(4, 9))
         line = [digit(split.images[place], rng) for place in places]
-        yield drawn([line], rng, gaps), "".join(str(split.labels[place]) for place in places)
+        picture, touches = drawn([line], rng, (-0.15, 0.6))
+        text = "".join(str(split.labels[place]) for place in places)
+        (touching if touches else apart).append((picture, text))
+    return apart, touching
 
 
-def pages(split: Split, count: int, paper: str) -> Iterator[tuple[Grey, str]]:
+def pages(split: Split, count: int, paper: str) -> Iterator[Made]:
     """Yield pictures of pages on plain, ruled or squared paper, and their texts."""
     rng = np.random.default_rng(1)
     for _ in range(count):
         across = int(rng.integers(5, 21))
         places = rng.integers(0, len(split), (int(rng.integers(5, 11)), across))
-        page = drawn([[digit(split.images[place], rng) for place in line] for line in places], rng, (0.2, 0.6))
+        page, _ = drawn([[digit(split.images[place], rng) for place in line] for line in places], rng, (0.2, 0.6))
         if paper != "plain":
             page = ruled(page, rng, squared=paper == "squared")
         yield page, "/".join("".join(str(split.labels[place]) for place in line) for line in places)
@@ -80,13 +95,25 @@ def texts(trained: TrainedModel, pictures: Iterable[Picture]) -> Iterator[tuple[
         yield text_of(found).replace("\n", "/"), all(digit.sure for digit in found)
 
 
-def print_row(what: str, trained: TrainedModel, made: list[tuple[Grey, str]]) -> None:
-    """Print how many texts are right in full, how many are wrong and sure, and the first that are wrong."""
-    read = texts(trained, (picture(what, grey) for grey, _ in made))
+def print_row(what: str, trained: TrainedModel, made: list[Made]) -> None:
+    """Print how many texts and digits are right, how many texts are wrong and sure, and the first that are wrong."""
+    read = list(texts(trained, (picture(what, grey) for grey, _ in made)))
     wrong = [(text, found, sure) for (_, text), (found, sure) in zip(made, read, strict=True) if found != text]
     right, sure = len(made) - len(wrong), sum(sure for *_, sure in wrong)
+    digits = sum(len(text.replace("/", "")) for _, text in made)
+    share = 1 - sum(distance(text, found) for text, found, _ in wrong) / max(digits, 1)
     misses = "; ".join(f"{text[:40]} → {found[:40]}" for text, found, _ in wrong[:2])
-    print(f"| {what} | {right} of {len(made)} | {sure} | {misses} |", flush=True)
+    print(f"| {what} | {right} of {len(made)} | {share:.2%} | {sure} | {misses} |", flush=True)
+
+
+def distance(text: str, found: str) -> int:
+    """Return the fewest characters to insert, delete or replace in one text to have the other (Levenshtein, 1965)."""
+    row = list(range(len(found) + 1))
+    for place, character in enumerate(text, start=1):
+        before, row[0] = row[0], place
+        for other, candidate in enumerate(found, start=1):
+            before, row[other] = row[other], min(before + (character != candidate), row[other] + 1, row[other - 1] + 1)
+    return row[-1]
 
 
 def main() -> None:
@@ -99,17 +126,17 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000, help="made numbers; a tenth as many pages")
     options = parser.parse_args()
     trained = load_model(options.model, "numpy")
-    print("| what | right in full | wrong and sure | wrong |\n|---|---|---|---|")
+    print("| what | right in full | digits right | wrong and sure | wrong |\n|---|---|---|---|---|")
     if options.folder:
         rows = list(csv.DictReader((options.folder / "labels.csv").open(newline="")))
         files = [Picture(row["file"], options.folder / row["file"]) for row in rows]
         for row, (text, is_sure) in zip(rows, texts(trained, files), strict=True):
-            print(
-                f"| {row['file']} | {int(text == row['text'])} | {int(text != row['text'] and is_sure)} | {text[:60]} |"
-            )
+            is_right = text == row["text"]
+            print(f"| {row['file']} | {int(is_right)} | | {int(is_sure and not is_right)} | {text[:60]} |")
     split = load_dataset(options.data).split(options.split)
-    print_row("numbers, gaps of 10 to 60 %", trained, list(numbers(split, options.count, (0.1, 0.6))))
-    print_row("numbers, gaps of −15 to 60 %", trained, list(numbers(split, options.count, (-0.15, 0.6))))
+    apart, touching = numbers(split, options.count)
+    print_row("numbers, no digits touch", trained, apart)
+    print_row("numbers, some digits touch", trained, touching)
     for paper in ("plain", "ruled", "squared"):
         print_row(f"pages, {paper} paper", trained, list(pages(split, options.count // 10, paper)))
 

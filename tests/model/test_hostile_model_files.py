@@ -632,7 +632,7 @@ def test_mutated_files_load_or_are_refused_in_one_line(
     request: pytest.FixtureRequest, tmp_path: Path, good: Path
 ) -> None:
     """However a good file is changed, it loads or is refused: no traceback, no crash, no other file open."""
-    count = request.config.getoption("--fuzz", default=200)
+    count = request.config.getoption("--fuzz")
     (tmp_path / "canaries").mkdir()
     for first in range(0, count, 500):
         folder = tmp_path / str(first)

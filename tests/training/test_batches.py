@@ -17,7 +17,7 @@ def split_of(size: int) -> Split:
     return Split(images, (np.arange(size) % 10).astype(np.uint8))
 
 
-@given(size=st.integers(1, 50), batch_size=st.integers(1, 70), steps=st.integers(1, 250), data=st.data())
+@given(size=st.integers(1, 50), batch_size=st.integers(1, 70), steps=st.integers(1, 40), data=st.data())
 @settings(deadline=None)
 def test_batches_are_the_epochs_permutations_laid_end_to_end(
     size: int, batch_size: int, steps: int, data: st.DataObject

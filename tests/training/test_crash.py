@@ -45,7 +45,7 @@ def kills(count: int, steps: int, seed: int) -> Iterator[Kill]:
 @pytest.mark.parametrize(
     ("count", "steps", "options"),
     [
-        pytest.param(5, 60, [], id="a few"),
+        pytest.param(4, 60, [], id="a few"),
         pytest.param(22, 300, ["--optimizer", "adam"], id="many", marks=pytest.mark.slow),
     ],
 )

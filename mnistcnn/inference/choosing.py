@@ -1,0 +1,98 @@
+"""The choice of what a picture shows, among the digits that its marks and pieces of them may be.
+
+Candidates with the network's answers go in; those that the picture shows come out, in reading order. Digits that touch
+are one mark, whose pieces are chosen as in LeCun et al., "Gradient-Based Learning Applied to Document Recognition",
+1998, section VII: by the way of the lowest cost through its cuts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+
+from mnistcnn.inference.calibration import evidence
+from mnistcnn.inference.measures import log_softmax
+from mnistcnn.pictures.preparing import PreparedDigit
+
+# cost of each digit: two pieces must be much likelier than the one digit that they might be
+DIGIT_COST = 0.8
+# cost of evidence that is lacking, as a share of the least of a sure answer; it is lacking below ENOUGH_EVIDENCE × that
+EVIDENCE_COST = 3.0
+ENOUGH_EVIDENCE = 1.1
+# cost of an aspect that is this much over MAX_ASPECT, beyond which digits are rare
+ASPECT_COST = 2.0
+MAX_ASPECT = 0.9
+# cost: if another text costs less more than this, the cuts are in doubt, and the digits unsure
+MIN_MARGIN = 1.0
+
+# share of a picture's digits: if fewer are sure by themselves, it shows letters or drawings, and no answer is sure
+MIN_SURE_SHARE = 0.75
+# share of a picture's few marks: if no more are sure by themselves, what stands beside the one digit is not a digit
+MAX_DOUBTED_SHARE = 0.5
+# share of a picture's many marks: the same
+MAX_DOUBTED_SHARE_OF_MANY = 0.25
+# count: so many marks are many
+MANY = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of a candidate."""
+
+    digit: PreparedDigit
+    probabilities: tuple[float, ...]  # (10,), by digit
+    sure: bool  # whether it can be relied on, taken by itself
+    cost: float  # how little it looks like a digit: 0 or more, the sum of several is comparable with one
+
+    @property
+    def text(self) -> str:
+        """The likeliest digit."""
+        return str(max(range(len(self.probabilities)), key=self.probabilities.__getitem__))
+
+
+def costs(logits: np.ndarray, temperature: float | None, least: float | None, aspects: np.ndarray) -> np.ndarray:
+    """Return what it costs to take candidates for digits (N,), from their logits (N, 10) and aspects (N,).
+
+    The cost rises as the likeliest digit is less probable, as evidence is lacking, and as the candidate is wider than
+    digits are. `temperature` and `least` are those of `calibration.are_sure`.
+    """
+    improbable = -log_softmax(logits / (temperature or 1.0)).max(axis=1)
+    lacking = np.zeros(len(logits)) if least is None else ENOUGH_EVIDENCE - evidence(logits) / least
+    wide = np.maximum(aspects - MAX_ASPECT, 0)
+    return np.asarray(DIGIT_COST + improbable + EVIDENCE_COST * np.maximum(lacking, 0) + ASPECT_COST * wide)
+
+
+def digits_shown(answers: Sequence[Answer], alone: Answer | None) -> list[Answer]:
+    """Return the answers for the digits that a picture shows, in reading order, with whether they are sure.
+
+    `alone` is that for the picture's one digit, should its marks not be digits. Several marks are digits if the network
+    believes most of them. Where many are doubtful none is to be relied on: letters, too, stand beside each other.
+    """
+    digits = [digit for _, mark in groupby(answers, key=lambda answer: answer.digit.mark) for digit in _way(list(mark))]
+    share = sum(answer.sure for answer in digits) / len(digits)
+    if alone is not None and share <= (MAX_DOUBTED_SHARE if len(digits) < MANY else MAX_DOUBTED_SHARE_OF_MANY):
+        return [alone]
+    return [replace(answer, sure=answer.sure and share >= MIN_SURE_SHARE) for answer in digits]
+
+
+def _way(mark: list[Answer]) -> list[Answer]:
+    """Return the digits of one mark: the cheapest way through its cuts.
+
+    If another text costs little more, none of them is sure.
+    """
+    last = max(answer.digit.end for answer in mark)
+    ways: dict[int, list[tuple[float, str, list[Answer]]]] = {
+        0: [(0.0, "", [])]
+    }  # by cut: the two cheapest texts to it
+    for end in range(1, last + 1):
+        found: dict[str, tuple[float, str, list[Answer]]] = {}
+        for answer in mark:
+            if answer.digit.end == end:
+                for cost, text, way in ways.get(answer.digit.start, []):
+                    longer = (cost + answer.cost, text + answer.text, [*way, answer])
+                    found[longer[1]] = min(found.get(longer[1], longer), longer, key=lambda way: way[0])
+        ways[end] = sorted(found.values(), key=lambda way: way[0])[:2]
+    best, *others = ways[last]
+    is_clear = all(other[0] - best[0] >= MIN_MARGIN for other in others)
+    return [replace(answer, sure=answer.sure and is_clear) for answer in best[2]]
