@@ -10,27 +10,34 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# × its height: a part that is wider may be several digits
+# Values are chosen by the made numbers of `tests/benchmarks/pages.py --split validation` in which digits touch.
+
+# × its height: a mark that is wider may be several digits (with 0.5, three times as many single digits are unsure)
 MIN_WIDTH = 0.8
-# × the part's height: a cut crosses no more ink than that
+# × its height: a mark that is wider is a rule or a word, and stays whole
+MAX_WIDTH = 6
+# × the mark's height: a cut crosses no more ink than that (with 0.8 no more numbers are right)
 MAX_CROSSED_INK = 0.5
-# × the part's height: cuts are so far apart, in the mean over their rows
-MIN_DISTANCE = 0.12
-# count: cuts that are proposed for each height of the part's width
-CUTS_PER_HEIGHT = 4
-# × the part's height: a wider run of pieces is not proposed
+# × the mark's height: cuts are so far apart, in the mean over their rows
+MIN_DISTANCE = 0.1
+# count: cuts that are proposed for each height of the mark's width (with 6 no more numbers are right, in longer time)
+CUTS_PER_HEIGHT = 5
+# × the mark's height: a wider run of pieces is not proposed
 MAX_RUN_WIDTH = 1.6
-# share of the part's ink: a cut leaves at least so much on either side
+# share of the mark's ink: a cut leaves at least so much on either side
 MIN_INK = 0.03
-# pixels of ink that a cut would cross rather than go down one row more, or aside: straight cuts win over crooked ones
-ROW_COST, ASIDE_COST = 0.02, 0.01
+# pixels of ink that a cut would cross rather than go one row down
+ROW_COST = 0.02
+# pixels of ink that a cut would cross rather than go one column aside: straight cuts win over crooked ones (of 52
+# numbers 39 are right at 0.01, 42 at 0.15, 44 at 0.4, 43 at 0.7)
+ASIDE_COST = 0.5
 
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring pieces of a part, from one cut to another, taken as one digit."""
+    """Neighbouring pieces of a mark, from one cut to another, taken as one digit."""
 
-    start: int  # the cut at its left; 0 is the part's left end
+    start: int  # the cut at its left; 0 is the mark's left end
     end: int  # the cut at its right
     mask: np.ndarray  # (H, W) uint8 of 0 and 1
 
@@ -38,7 +45,7 @@ class Run:
 def runs_of_pieces(mask: np.ndarray) -> list[Run]:
     """Return the runs of pieces of a mark (H, W) uint8 of 0 and 1 that may be digits, the whole mark among them."""
     height, width = mask.shape
-    seams = _seams(mask) if width > MIN_WIDTH * height else []
+    seams = _seams(mask) if MIN_WIDTH < width / height < MAX_WIDTH else []
     pieces = sum((np.arange(width) >= seam[:, np.newaxis] for seam in seams), np.zeros(mask.shape, int))
     count = len(seams) + 1
     runs = []

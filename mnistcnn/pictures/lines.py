@@ -1,6 +1,6 @@
 """The reading order of a page: parts of the ink → its digits, each with its parts, its line and its group.
 
-Small parts join the digit that they stand by. A digit and the next one of its line are each other's nearest, so that
+Small parts join the digit that they stand by. Neighbours are joined from digit to digit, the nearest first, so that
 lines may slant; lines are read from top to bottom. Nothing here knows which digit it is.
 """
 
@@ -131,34 +131,33 @@ def _digit_boxes(parts: Parts) -> tuple[list[_Box], float]:
 
 
 def _lines(boxes: list[_Box]) -> list[list[_Box]]:
-    """Return the boxes in lines, each from left to right."""
+    """Return the boxes in lines, each from left to right.
+
+    The nearest neighbours are joined first, and each box has one at its left and one at its right at most.
+    """
     ordered = sorted(boxes, key=lambda box: box.left)
-    after = {place: _nearest(ordered, place, range(place + 1, len(ordered))) for place in range(len(ordered))}
-    before = {place: _nearest(ordered, place, range(place)) for place in range(len(ordered))}
-    follows = {place: next_place for place, next_place in after.items() if next_place is not None}
-    follows = {place: next_place for place, next_place in follows.items() if before[next_place] == place}
+    after: dict[int, int] = {}
+    before: dict[int, int] = {}
+    for place, other in _neighbours(ordered):
+        if place not in after and other not in before:
+            after[place], before[other] = other, place
     lines = []
-    for first in sorted(set(range(len(ordered))) - set(follows.values())):
-        line = [first]
-        while line[-1] in follows:
-            line.append(follows[line[-1]])
-        lines.append([ordered[place] for place in line])
+    for first in range(len(ordered)):
+        if first not in before:
+            line = [first]
+            while line[-1] in after:
+                line.append(after[line[-1]])
+            lines.append([ordered[place] for place in line])
     return lines
 
 
-def _nearest(boxes: list[_Box], place: int, others: range) -> int | None:
-    """Return which of the other boxes is the neighbour in the line of a box, or None if none is in it."""
-    box = boxes[place]
-
-    def offset(other: _Box) -> float:
-        return abs(other.middle - box.middle)
-
-    in_line = [other for other in others if offset(boxes[other]) < MAX_OFFSET * max(box.height, boxes[other].height)]
-    return min(
-        in_line,
-        key=lambda other: (
-            abs(boxes[other].left + boxes[other].right - box.left - box.right) / 2
-            + OFFSET_WEIGHT * offset(boxes[other])
-        ),
-        default=None,
-    )
+def _neighbours(boxes: list[_Box]) -> list[tuple[int, int]]:
+    """Return the pairs of places of boxes, in order from the left, that may stand in one line, the nearest first."""
+    heights = np.array([box.height for box in boxes])
+    middles = np.array([box.middle for box in boxes])
+    centres = np.array([(box.left + box.right) / 2 for box in boxes])
+    offsets = np.abs(np.subtract.outer(middles, middles))  # (boxes, boxes)
+    far = np.abs(np.subtract.outer(centres, centres)) + OFFSET_WEIGHT * offsets
+    pairs = np.argwhere(np.triu(offsets < MAX_OFFSET * np.maximum.outer(heights, heights), k=1))  # (pairs, 2)
+    nearest = np.argsort(far[pairs[:, 0], pairs[:, 1]], kind="stable")
+    return [(int(place), int(other)) for place, other in pairs[nearest]]
