@@ -131,7 +131,7 @@ class Prediction:
 
     file: str
     probabilities: tuple[float, ...] = ()  # (10,), by digit
-    sure: bool | None = None  # whether the answer can be relied on; None if there is an error
+    unsure_because: str | None = None  # why the answer cannot be relied on, in two words; None if it can be
     box: tuple[int, int, int, int] | None = None  # left, top, right, bottom in pixels of the picture
     line: int | None = None  # its line in the picture, from the top; 0 is the first
     group: int | None = None  # its group in the line, from the left; 0 is the first
@@ -149,6 +149,11 @@ class Prediction:
     def probability(self) -> float | None:
         """The probability of the likeliest digit, in [0, 1]; None if there is an error."""
         return max(self.probabilities, default=None)
+
+    @property
+    def sure(self) -> bool | None:
+        """Whether the answer can be relied on; None if there is an error."""
+        return None if self.digit is None else self.unsure_because is None
 
     @property
     def is_right(self) -> bool:

@@ -1,6 +1,6 @@
 """How far a network's answers can be believed: a temperature for its probabilities, and a test that finds unsure ones.
 
-Logits go in; a temperature, the evidence of an answer, and whether it is sure come out.
+Logits go in; a temperature, the evidence of an answer, and why it is unsure come out.
 """
 
 import numpy as np
@@ -13,6 +13,10 @@ LOW, HIGH = 0.05, 20.0
 ITERATIONS = 60
 GOLDEN = (5**0.5 - 1) / 2
 
+# why an answer is unsure, as people and programs read it
+TWO_LIKELY, WEAK_EVIDENCE, OTHER_MARKS = "two likely", "weak evidence", "other marks"
+# the same of a picture's digits: too few are sure by themselves, or one mark may be cut into digits in another way
+DOUBTFUL_PAGE, DOUBTFUL_CUT = "doubtful page", "doubtful cut"
 # calibrated probability: an answer below it is unsure
 SURE_PROBABILITY = 0.8
 # share of the validation images: an answer with less evidence than all but this share have is unsure (a letter, noise)
@@ -51,8 +55,8 @@ def least_evidence(logits: np.ndarray) -> float:
     return float(np.quantile(evidence(logits), WEAK))
 
 
-def are_sure(logits: np.ndarray, temperature: float | None, least: float | None, others: np.ndarray) -> np.ndarray:
-    """Tell which answers can be relied on: (N,) bool.
+def doubts(logits: np.ndarray, temperature: float | None, least: float | None, others: np.ndarray) -> list[str | None]:
+    """Tell of each answer why it cannot be relied on; None if it can.
 
     Args:
         logits: the logits (N, 10) of the answers.
@@ -61,8 +65,10 @@ def are_sure(logits: np.ndarray, temperature: float | None, least: float | None,
         others: how many other marks of the digit's size (N,) its picture shows that are not read.
 
     Returns:
-        True for an answer that is probable enough, has evidence enough, and is alone.
+        The first of three doubts: OTHER_MARKS, WEAK_EVIDENCE, or TWO_LIKELY for a probability that is too low.
 
     """
-    probable = softmax(logits / (temperature or 1.0)).max(axis=1) >= SURE_PROBABILITY
-    return np.asarray(probable & (others == 0) & (evidence(logits) >= (-np.inf if least is None else least)))
+    improbable = softmax(logits / (temperature or 1.0)).max(axis=1) < SURE_PROBABILITY
+    weak = evidence(logits) < (-np.inf if least is None else least)
+    reasons = np.select([others > 0, weak, improbable], [OTHER_MARKS, WEAK_EVIDENCE, TWO_LIKELY], "")
+    return [reason or None for reason in reasons.tolist()]

@@ -11,7 +11,7 @@ from itertools import groupby
 
 import numpy as np
 
-from mnistcnn.inference.calibration import evidence
+from mnistcnn.inference.calibration import DOUBTFUL_CUT, DOUBTFUL_PAGE, evidence
 from mnistcnn.inference.measures import log_softmax
 from mnistcnn.pictures.preparing import PreparedDigit
 
@@ -45,8 +45,12 @@ class Answer:
 
     digit: PreparedDigit
     probabilities: tuple[float, ...]  # (10,), by digit
-    sure: bool  # whether it can be relied on, taken by itself
+    unsure_because: str | None  # why it cannot be relied on; None if it can be
     cost: float  # how little it looks like a digit: 0 or more, the sum of several is comparable with one
+
+    def doubted(self, reason: str) -> "Answer":
+        """Return the same answer, unsure for a reason if it has none of its own."""
+        return self if self.unsure_because else replace(self, unsure_because=reason)
 
     @property
     def text(self) -> str:
@@ -58,7 +62,7 @@ def costs(logits: np.ndarray, temperature: float | None, least: float | None, as
     """Return what it costs to take candidates for digits (N,), from their logits (N, 10) and aspects (N,).
 
     The cost rises as the likeliest digit is less probable, as evidence is lacking, and as the candidate is wider than
-    digits are. `temperature` and `least` are those of `calibration.are_sure`.
+    digits are. `temperature` and `least` are those of `calibration.doubts`.
     """
     improbable = -log_softmax(logits / (temperature or 1.0)).max(axis=1)
     lacking = np.zeros(len(logits)) if least is None else ENOUGH_EVIDENCE - evidence(logits) / least
@@ -67,18 +71,19 @@ def costs(logits: np.ndarray, temperature: float | None, least: float | None, as
 
 
 def digits_shown(answers: Sequence[Answer], alone: Answer | None) -> list[Answer]:
-    """Return the answers for the digits that a picture shows, in reading order, with whether they are sure.
+    """Return the answers for the digits that a picture shows, in reading order, with why they are unsure.
 
     `alone` is that for the picture's one digit, should its marks not be digits. Several marks are digits if the network
     believes most of them. Where many are doubtful none is to be relied on: letters, too, stand beside each other.
     """
     ways = [_way(list(mark)) for _, mark in groupby(answers, key=lambda answer: answer.digit.mark)]
     digits = [answer for way, _ in ways for answer in way]
-    share = sum(answer.sure for answer in digits) / len(digits)
+    share = sum(answer.unsure_because is None for answer in digits) / len(digits)
     if alone is not None and share <= (MAX_DOUBTED_SHARE if len(digits) < MANY else MAX_DOUBTED_SHARE_OF_MANY):
         return [alone]
-    is_believed = share >= MIN_SURE_SHARE
-    return [replace(answer, sure=answer.sure and is_clear and is_believed) for way, is_clear in ways for answer in way]
+    if share < MIN_SURE_SHARE:
+        return [answer.doubted(DOUBTFUL_PAGE) for answer in digits]
+    return [answer if is_clear else answer.doubted(DOUBTFUL_CUT) for way, is_clear in ways for answer in way]
 
 
 def _way(mark: list[Answer]) -> tuple[list[Answer], bool]:

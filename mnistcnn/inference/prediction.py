@@ -13,7 +13,7 @@ import numpy as np
 
 from mnistcnn.config import Digits, Invert
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.inference.calibration import are_sure
+from mnistcnn.inference.calibration import doubts
 from mnistcnn.inference.choosing import Answer, costs, digits_shown
 from mnistcnn.inference.measures import softmax
 from mnistcnn.model.model_file import TrainedModel
@@ -111,7 +111,7 @@ def _answers(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Ans
     others = np.array([digit.others for digit in digits])
     columns = (
         softmax(logits).astype(np.float32).tolist(),
-        are_sure(logits, temperature, least, others).tolist(),
+        doubts(logits, temperature, least, others),
         costs(logits, temperature, least, np.array([digit.aspect for digit in digits])).tolist(),
     )
     return [Answer(digit, tuple(row), *rest) for digit, row, *rest in zip(digits, *columns, strict=True)]
@@ -122,7 +122,7 @@ def _prediction(picture: Picture, answer: Answer) -> Prediction:
     return Prediction(
         file=picture.name,
         probabilities=answer.probabilities,
-        sure=answer.sure,
+        unsure_because=answer.unsure_because,
         box=digit.box,
         line=digit.line,
         group=digit.group,

@@ -28,6 +28,7 @@ def prediction_fields(prediction: Prediction) -> dict[str, Any]:
         "box": prediction.box,
         "line": prediction.line,
         "group": prediction.group,
+        "unsure_because": prediction.unsure_because,
     }
 
 

@@ -188,6 +188,7 @@ def test_predict_in_machine_formats(command: Run, trained: Path, tmp_path: Path)
     write_digit(tmp_path / "dark.png")
     write_digit(tmp_path / "light.png", light_on_dark=False)
     fields = ["file", "digit", "probability", "probabilities", "sure", "error", "box", "line", "group"]
+    fields += ["unsure_because"]
     as_json = command("predict", "dark.png", "light.png", "nowhere.png", "--format", "jsonl", "-m", str(trained))
     records = [json.loads(line) for line in as_json.stdout.splitlines()]
     assert as_json.returncode == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax as scipy_softmax
 
-from mnistcnn.inference.calibration import are_sure, evidence, fitted_temperature, least_evidence
+from mnistcnn.inference.calibration import doubts, evidence, fitted_temperature, least_evidence
 
 
 def drawn_labels(logits: np.ndarray) -> np.ndarray:
@@ -34,18 +34,18 @@ def test_two_of_a_hundred_images_have_less_than_the_least_evidence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logits", "temperature", "least", "others", "sure"),
+    ("logits", "temperature", "least", "others", "reason"),
     [
-        ([5.0] + 9 * [0.0], None, None, 0, True),
-        ([5.0] + 9 * [0.0], 1.0, 4.5, 0, True),  # its evidence is 5 - 5 / 10
-        ([5.0] + 9 * [0.0], 1.0, 4.6, 0, False),
-        ([5.0] + 9 * [0.0], 2.0, None, 0, False),  # a probability of 0.58
-        ([5.0] + 9 * [0.0], None, None, 1, False),
-        ([5.0, 5.0] + 8 * [0.0], None, None, 0, False),
+        ([5.0] + 9 * [0.0], None, None, 0, None),
+        ([5.0] + 9 * [0.0], 1.0, 4.5, 0, None),  # its evidence is 5 - 5 / 10
+        ([5.0] + 9 * [0.0], 1.0, 4.6, 0, "weak evidence"),
+        ([5.0] + 9 * [0.0], 2.0, None, 0, "two likely"),  # a probability of 0.58
+        ([5.0] + 9 * [0.0], None, None, 1, "other marks"),
+        ([5.0, 5.0] + 8 * [0.0], None, None, 0, "two likely"),
     ],
 )
 def test_an_answer_is_sure_that_is_probable_strong_and_alone(
-    logits: list[float], temperature: float | None, least: float | None, others: int, sure: bool
+    logits: list[float], temperature: float | None, least: float | None, others: int, reason: str | None
 ) -> None:
-    """Each of the three conditions alone makes it unsure; what a model's file does not say is not asked."""
-    assert are_sure(np.array([logits]), temperature, least, np.array([others])).tolist() == [sure]
+    """Each of the three conditions alone is named; what a model's file does not say is not asked."""
+    assert doubts(np.array([logits]), temperature, least, np.array([others])) == [reason]

@@ -3,22 +3,25 @@
 import numpy as np
 import pytest
 
+from mnistcnn.inference.calibration import DOUBTFUL_CUT, DOUBTFUL_PAGE, TWO_LIKELY
 from mnistcnn.inference.choosing import Answer, costs, digits_shown
 from mnistcnn.pictures.preparing import PreparedDigit
 
 IMAGE = np.zeros((28, 28), np.uint8)
 
 
-def answer(digit: int, cost: float, *, mark: int = 0, cuts: tuple[int, int] = (0, 1), sure: bool = True) -> Answer:
+def answer(
+    digit: int, cost: float, *, mark: int = 0, cuts: tuple[int, int] = (0, 1), unsure: str | None = None
+) -> Answer:
     """Return what a network says that is certain of a digit."""
     prepared = PreparedDigit(IMAGE, (0, 0, 10, 20), mark=mark, start=cuts[0], end=cuts[1])
-    return Answer(prepared, tuple(np.eye(10)[digit].tolist()), sure=sure, cost=cost)
+    return Answer(prepared, tuple(np.eye(10)[digit].tolist()), unsure_because=unsure, cost=cost)
 
 
-def shown(answers: list[Answer], alone: Answer | None = None) -> tuple[str, list[bool]]:
-    """Return the text that a picture shows, and which of its digits are sure."""
+def shown(answers: list[Answer], alone: Answer | None = None) -> tuple[str, list[str | None]]:
+    """Return the text that a picture shows, and why each of its digits is unsure."""
     found = digits_shown(answers, alone)
-    return "".join(digit.text for digit in found), [digit.sure for digit in found]
+    return "".join(digit.text for digit in found), [digit.unsure_because for digit in found]
 
 
 def test_the_cheapest_way_through_the_cuts_is_taken() -> None:
@@ -26,15 +29,15 @@ def test_the_cheapest_way_through_the_cuts_is_taken() -> None:
     one, two, three = (0, 1), (1, 2), (2, 3)
     mark = [answer(4, 1.5, cuts=one), answer(1, 2.0, cuts=two), answer(1, 2.0, cuts=three)]
     mark += [answer(7, 1.5, cuts=(1, 3)), answer(8, 3.0, cuts=(0, 2)), answer(9, 4.0, cuts=(0, 3))]
-    assert shown(mark) == ("47", [True, True])
+    assert shown(mark) == ("47", [None, None])
 
 
 def test_a_text_that_costs_little_more_makes_the_digits_unsure() -> None:
     """Where 9 costs hardly more than 4 and 7 the cuts are in doubt; where the same text has other cuts they are not."""
     mark = [answer(4, 1.0, cuts=(0, 1)), answer(7, 1.0, cuts=(1, 3)), answer(9, 2.1, cuts=(0, 3))]
-    assert shown(mark) == ("47", [False, False])
+    assert shown(mark) == ("47", [DOUBTFUL_CUT, DOUBTFUL_CUT])
     mark = [answer(4, 1.0, cuts=(0, 1)), answer(7, 1.0, cuts=(1, 3)), answer(4, 1.1, cuts=(0, 2))]
-    assert shown([*mark, answer(7, 1.0, cuts=(2, 3))]) == ("47", [True, True])
+    assert shown([*mark, answer(7, 1.0, cuts=(2, 3))]) == ("47", [None, None])
 
 
 def test_a_mark_in_doubt_leaves_the_others_sure() -> None:
@@ -43,19 +46,20 @@ def test_a_mark_in_doubt_leaves_the_others_sure() -> None:
     doubtful.append(answer(9, 2.1, mark=3, cuts=(0, 2)))
     assert shown([answer(1, 1.0, mark=0), answer(2, 1.0, mark=1), answer(3, 1.0, mark=2), *doubtful]) == (
         "12341",
-        [True, True, True, False, False],
+        [None, None, None, DOUBTFUL_CUT, DOUBTFUL_CUT],
     )
 
 
 def test_marks_that_the_network_does_not_believe_leave_the_one_digit() -> None:
     """A picture is its one digit if half of two marks, or three quarters of four, are doubtful, else a number."""
     alone = answer(5, 1.0)
-    assert shown([answer(5, 1.0), answer(1, 1.0, mark=1, sure=False)], alone) == ("5", [True])
-    assert shown([answer(5, 1.0), answer(1, 1.0, mark=1)], alone) == ("51", [True, True])
-    four = [answer(place, 1.0, mark=place, sure=place < 1) for place in range(4)]
-    assert shown(four, alone) == ("5", [True])
-    four = [answer(place, 1.0, mark=place, sure=place < 2) for place in range(4)]
-    assert shown(four, alone) == ("0123", [False] * 4)  # too few of them to rely on any
+    assert shown([answer(5, 1.0), answer(1, 1.0, mark=1, unsure=TWO_LIKELY)], alone) == ("5", [None])
+    assert shown([answer(5, 1.0), answer(1, 1.0, mark=1)], alone) == ("51", [None, None])
+    four = [answer(place, 1.0, mark=place, unsure=TWO_LIKELY if place else None) for place in range(4)]
+    assert shown(four, alone) == ("5", [None])
+    four = [answer(place, 1.0, mark=place, unsure=TWO_LIKELY if place > 1 else None) for place in range(4)]
+    doubted = [DOUBTFUL_PAGE, DOUBTFUL_PAGE, TWO_LIKELY, TWO_LIKELY]  # too few of them to rely on any
+    assert shown(four, alone) == ("0123", doubted)
 
 
 def test_what_looks_less_like_a_digit_costs_more() -> None:
