@@ -4,7 +4,8 @@ A listener is any function that takes an event. It knows nothing of the network 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.results import Layer, TrainingHistory, TrainingResult, TrainingValidation
@@ -20,6 +21,8 @@ class TrainingRecord:
     steps_per_second: float  # since the record before this one, or since the run began
     labels: list[int]  # (digits,): the batch's, without the images that show no digit
     probabilities: list[list[float]]  # (digits, 10), softmax
+    # returns the first digit's image (28, 28) uint8, as it was trained on; it takes milliseconds
+    first_image: Callable[[], Any] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

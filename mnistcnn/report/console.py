@@ -81,6 +81,11 @@ def styled(pieces: Iterable[str | tuple[str, str]]) -> Text:
     return Text.assemble(*pieces)
 
 
+def shows_pixels(console: Console) -> bool:
+    """Tell whether a console can show two pixels as one character: a half block in two colours."""
+    return has_color(console) and console.encoding.startswith("utf")
+
+
 def has_color(console: Console) -> bool:
     """Tell whether a console shows colours: it does in a terminal that is not dumb, unless NO_COLOR is set."""
     return console.color_system is not None and not console.no_color

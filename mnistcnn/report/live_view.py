@@ -4,11 +4,13 @@ Events and counts go in. Without a terminal a training run is shown as plain lin
 """
 
 import sys
+import time
 from collections import deque
 from types import TracebackType
 from typing import Self
 
 from rich.console import Group
+from rich.control import Control
 from rich.live import Live
 from rich.progress import (
     BarColumn,
@@ -22,24 +24,26 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from mnistcnn.errors import printable
 from mnistcnn.events import TrainingEvent, TrainingProgress, TrainingRecord, TrainingStarted
-from mnistcnn.report.console import can_redraw, console_on, warn
-from mnistcnn.report.text_graphics import bar, sparkline
+from mnistcnn.report.console import can_redraw, console_on, shows_pixels, styled, warn
+from mnistcnn.report.training_picture import (
+    LogEvent,
+    log_header,
+    log_line,
+    log_lines,
+    picture,
+    start_line,
+)
 from mnistcnn.results import TrainingValidation
-from mnistcnn.wording import counted, loss_and_accuracy_text
 
-RECORD_HEADER = "  step    loss   acc step/s digit" + "".join(f"{digit:>4}" for digit in range(10)) + "  %"
-# columns: the losses so far
-SPARKLINE_COLUMNS = 40
-# columns: the bar of a probability of 1
-BAR_COLUMNS = 50
 # pictures: fewer are read without a progress bar, which would hardly be seen
 FEW_PICTURES = 100
-# lines: the latest records shown (with the picture above them, they fit a terminal of 24 rows)
-LINES_SHOWN = 5
-# per second: how often a run is redrawn (a redraw takes 3 ms of a core that the network waits for)
-REDRAWS_PER_SECOND = 1
+# lines: the latest of the log that stay when the picture goes
+LINES_KEPT = 10
+# lines: the latest of the log that are at hand for a high terminal
+LINES_AT_HAND = 200
+# seconds: the least between two pictures of a run (one takes 3 ms of a core that the network waits for)
+REDRAW_SECONDS = 1.0
 
 
 class CountView:
@@ -85,7 +89,8 @@ def prediction_view(pictures: int) -> CountView:
 class TrainingView:
     """A listener that shows a training run: a picture redrawn in place, or plain lines without a terminal.
 
-    With `quiet` it shows only the warnings at the start of a run.
+    The picture fills the terminal, and is drawn anew if its size changes. When it goes, the last lines of the log stay.
+    With `quiet` only the warnings at the start of a run are shown.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -103,13 +108,9 @@ class TrainingView:
         self._task = self._progress.add_task("", start=False, total=1)
         self._losses: list[float] = []
         self._record: TrainingRecord | None = None
-        self._lines: deque[str] = deque(maxlen=LINES_SHOWN)
-        self._live = Live(
-            get_renderable=self._picture,
-            console=self._console,
-            refresh_per_second=REDRAWS_PER_SECOND,
-            transient=True,
-        )
+        self._log: deque[LogEvent] = deque(maxlen=LINES_AT_HAND)
+        self._live = self._new_picture()
+        self._drawn_at, self._size = 0.0, self._console.size
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +118,7 @@ class TrainingView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self._take_away()
 
     def __call__(self, event: TrainingEvent) -> None:
         """Show one event of a run."""
@@ -130,21 +131,16 @@ class TrainingView:
         elif isinstance(event, TrainingRecord):
             self._record = event
             self._losses.append(event.loss)
-            self._print(record_line(event))
+            self._add(event)
         elif isinstance(event, TrainingValidation):
-            self._print(validation_line(event))
+            self._add(event)
+        self._redraw_if_due()
 
     def say_stopping(self) -> None:
         """Say that a stop was asked for, and redraw nothing from then on: a second request ends the process at once."""
-        self._live.stop()
+        self._take_away()
         if not self._quiet:
             self._console.print("finishing what is under way; once more to stop at once")
-
-    def _print(self, line: str) -> None:
-        if self._is_live:
-            self._lines.append(line)
-        else:
-            self._console.print(line)
 
     def _start(self, event: TrainingStarted) -> None:
         for note in event.notes:
@@ -152,59 +148,67 @@ class TrainingView:
         if self._quiet:
             return
         self._losses = [point.loss for point in event.history.records]
-        config = event.config
-        self._console.print(
-            f"{config.recipe} recipe: {counted(config.steps, 'step')} of {config.batch_size} on "
-            f"{counted(event.train_images, 'image')} of {printable(event.data)}; {event.backend} on {event.device}, "
-            f"{event.precision}"
-            + (f", {event.processes} processes" if event.processes > 1 else "")
-            + (f"; going on at step {event.start_step:,}" if event.start_step else "")
-        )
+        self._console.print(start_line(event))
         if self._is_live:
-            self._progress.update(self._task, total=config.steps, completed=event.start_step)
+            self._progress.update(self._task, total=event.config.steps, completed=event.start_step)
             self._progress.start_task(self._task)
-            self._live.start()
-        elif config.log_every:
-            self._console.print(RECORD_HEADER)
+            self._live.start(refresh=True)
+        elif event.config.log_every:
+            self._console.print(log_header())
+
+    def _add(self, event: LogEvent) -> None:
+        if self._live.is_started:
+            self._log.append(event)
+        else:
+            self._console.print(log_line(event))
+
+    def _redraw_if_due(self) -> None:
+        if not self._live.is_started:
+            return
+        if self._console.size != self._size:
+            self._begin_anew()
+        elif time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
+            self._live.refresh()
+            self._drawn_at = time.monotonic()
+
+    def _begin_anew(self) -> None:
+        """Clear the terminal: where the lines of the last picture are after a change of its size, nobody knows."""
+        self._size = self._console.size
+        self._live.stop()
+        self._console.control(Control.home(), Control.clear())
+        self._live = self._new_picture()
+        self._live.start(refresh=True)
+
+    def _take_away(self) -> None:
+        """Put the last lines of the log in the place of the picture."""
+        if not self._live.is_started:
+            return
+        self._live.stop()
+        if self._log:
+            for line in log_lines(list(self._log)[-LINES_KEPT:], self._console.width):
+                self._console.print(line)
+
+    def _new_picture(self) -> Live:
+        return Live(get_renderable=self._picture, console=self._console, auto_refresh=False, transient=True)
 
     def _picture(self) -> Group:
-        lines = [*picture_lines(self._record, self._losses)] if self._record else []
-        if self._lines:
-            lines += ["", RECORD_HEADER, *self._lines]
-        return Group(self._progress, *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))
+        if self._record is None:
+            return Group(self._progress)
+        columns, lines = self._console.size
+        drawn = picture(
+            self._record,
+            self._losses,
+            list(self._log),
+            columns=columns,
+            lines=lines - 2,  # less the progress bar and the line that the cursor is on
+            color=shows_pixels(self._console),
+        )
+        rows = [styled(pieces) for pieces in drawn]
+        for row in rows:
+            row.no_wrap, row.overflow = True, "ellipsis"
+        return Group(self._progress, *rows)
 
 
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f} steps/s" if task.speed else "")
-
-
-def picture_lines(record: TrainingRecord, losses: list[float]) -> list[str]:
-    """Return 12 lines on the last record: loss and accuracy, a sparkline of losses, the first image's probabilities."""
-    return [
-        f"{loss_and_accuracy_text(record.loss, record.accuracy, decimals=0)} at step {record.step:,}  "
-        + sparkline(losses, SPARKLINE_COLUMNS),
-        f"the batch's first image, {'an' if record.labels[0] == 8 else 'a'} {record.labels[0]}, is read as",
-        *(
-            f"{digit:>3} {bar(probability, BAR_COLUMNS)} {100 * probability:5.1f} %"
-            + (" its label" if digit == record.labels[0] else "")
-            for digit, probability in enumerate(record.probabilities[0])
-        ),
-    ]
-
-
-def record_line(record: TrainingRecord) -> str:
-    """Return a record in 73 columns: figures, then the first image's label, answer, and probabilities in percent."""
-    first = record.probabilities[0]
-    read = max(range(10), key=first.__getitem__)
-    percents = "".join(f"{100 * probability:4.0f}" for probability in first)
-    return (
-        f"{record.step:6} {record.loss:7.4f} {record.accuracy:5.2f} {record.steps_per_second:6.1f} "
-        f" {record.labels[0]}→{read} {percents}"
-    )
-
-
-def validation_line(validation: TrainingValidation) -> str:
-    """Return a validation as a line."""
-    figures = loss_and_accuracy_text(validation.loss, validation.accuracy)
-    return f"validation at step {validation.step:,}: {figures}" + (", the best so far" if validation.is_best else "")

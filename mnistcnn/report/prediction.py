@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mnistcnn.errors import printable
-from mnistcnn.report.console import console_on, has_color, say, say_error, styled
+from mnistcnn.report.console import console_on, say, say_error, shows_pixels, styled
 from mnistcnn.report.machine_formats import csv_writer, prediction_fields, write_json
-from mnistcnn.report.text_graphics import bar, shaded
+from mnistcnn.report.text_graphics import bar, drawn
 from mnistcnn.results import Prediction, text_of
 
 # columns: a file's name, or a digit's box, in the table (longer names shift their line)
@@ -66,7 +66,10 @@ class PredictionReport:
             self._out.print(prediction_line(prediction, self._top_k, many=many))
         if self._show:
             images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
-            self._out.print(styled(drawings(images, color=has_color(self._out))))
+            for pieces in drawings(images, color=shows_pixels(self._out)):
+                drawn_line = styled(pieces)
+                drawn_line.rstrip()
+                self._out.print(drawn_line)
 
     def finish(self) -> None:
         """Print how many were right if pictures came from class folders: under a table, else on stderr."""
@@ -93,21 +96,11 @@ def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -
     return "  ".join([f"{name:<{NAME_COLUMNS}}", *cells, ", ".join(notes)]).rstrip()
 
 
-def drawings(images: Sequence[Any], *, color: bool) -> Iterator[str | tuple[str, str]]:
-    """Yield images (≤28, ≤28) uint8 drawn side by side, each in 14 lines of 28 columns, as pieces for `styled`.
-
-    With `color` a half block shows two pixels in their greys; without, a shade character shows their mean.
-    """
-    padded = [_padded(image) for image in images]
-    if not color:
-        rows = zip(*(shaded(image) for image in padded), strict=True)
-        yield "\n".join(GAP.join(row).rstrip() for row in rows)
-        return
-    for row in range(0, 28, 2):
-        for place, image in enumerate(padded):
-            yield GAP if place else "\n" if row else ""
-            for top, bottom in zip(image[row], image[row + 1], strict=True):
-                yield "▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})"
+def drawings(images: Sequence[Any], *, color: bool) -> Iterator[list[tuple[str, str]]]:
+    """Yield 14 lines that show images (≤28, ≤28) uint8 side by side, each in 28 columns, as pieces for `styled`."""
+    first, *others = (drawn(_padded(image), color=color) for image in images)
+    for row, line in enumerate(first):
+        yield line + [piece for other in others for piece in [(GAP, ""), *other[row]]]
 
 
 def _padded(image: Any) -> list[list[int]]:

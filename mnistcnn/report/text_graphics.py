@@ -1,6 +1,7 @@
-"""Bars, sparklines and images drawn with characters: plain strings, without colour.
+"""Bars, sparklines and images drawn with characters.
 
-Numbers and images (28, 28) of 0 to 255 go in; strings come out. Nothing is printed here.
+Numbers and images (28, 28) of 0 to 255 go in; strings come out, in colour with their Rich styles. Nothing is printed
+here.
 """
 
 import math
@@ -57,5 +58,21 @@ def shaded(image: Sequence[Sequence[int]]) -> list[str]:
     """Return an image (28, 28) of 0 to 255 as 14 lines of 28 shade characters, each the mean of two pixels."""
     return [
         "".join(SHADES[(top + bottom) * len(SHADES) // 512] for top, bottom in zip(upper, lower, strict=True))
+        for upper, lower in zip(image[0::2], image[1::2], strict=True)
+    ]
+
+
+def drawn(image: Sequence[Sequence[int]], *, color: bool) -> list[list[tuple[str, str]]]:
+    """Return an image (28, 28) of 0 to 255 as 14 lines of 28 columns, each in pieces of text and Rich style.
+
+    With `color` a half block shows two pixels in their greys; without, a shade character shows their mean.
+    """
+    if not color:
+        return [[(line, "")] for line in shaded(image)]
+    return [
+        [
+            ("▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})")
+            for top, bottom in zip(upper, lower, strict=True)
+        ]
         for upper, lower in zip(image[0::2], image[1::2], strict=True)
     ]

@@ -36,7 +36,7 @@ class TrainingLog:
             if isinstance(event, TrainingStarted):
                 self._begin(event.history)
             elif isinstance(event, TrainingRecord):
-                self._write(vars(event))
+                self._write({name: value for name, value in vars(event).items() if name != "first_image"})
             elif isinstance(event, TrainingValidation):
                 measured = {"validation_loss": event.loss, "validation_accuracy": event.accuracy}
                 self._write({"step": event.step, **measured})

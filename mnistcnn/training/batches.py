@@ -63,20 +63,16 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
         Pairs of inputs (rows, 28, 28, 1) float32 in [0, 1] and labels (rows, 10) float32, one-hot or even.
 
     """
-    batch_size, rows = config.batch_size, team.rows(config.batch_size)
+    rows = team.rows(config.batch_size)
     with tf.device("CPU"):
         images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def blocks() -> Iterator[np.ndarray]:
         steps = range(start_step, config.steps)
-        return (block[:, rows] for block in batch_positions(len(split), batch_size, config.seed, steps))
+        return (block[:, rows] for block in batch_positions(len(split), config.batch_size, config.seed, steps))
 
     def batch(step: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, answers = model_inputs(tf.gather(images, positions), xp=tnp), tf.gather(labels, positions)
-        if config.augmentation:
-            inputs, is_digit = augment(inputs, answers, config.seed, step, batch_size=batch_size, rows=rows)
-            return inputs, tf.where(is_digit[:, None], tf.one_hot(answers, CLASSES), 1 / CLASSES)
-        return inputs, tf.one_hot(answers, CLASSES)
+        return _batch(tf.gather(images, positions), tf.gather(labels, positions), step, config, rows)
 
     options = tf.data.Options()
     # The pipeline's tuning thread sleeps up to a minute, and the end of the run would wait for it.
@@ -91,3 +87,28 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
         .prefetch(PREFETCHED_BATCHES)
         .with_options(options)
     )
+
+
+def first_digit(split: Split, config: TrainConfig, step: int, team: Team = ALONE) -> np.ndarray:
+    """Return the first image (28, 28) uint8 of a step's batch, distorted as the step sees it: it shows a digit.
+
+    `step` counts from 0. The other arguments are those of `training_batches`.
+    """
+    row = team.rows(config.batch_size).start
+    first = slice(row, row + 1)
+    [positions] = next(batch_positions(len(split), config.batch_size, config.seed, range(step, step + 1)))
+    with tf.device("CPU"):
+        images, labels = tf.constant(split.images[positions[first]]), tf.constant(split.labels[positions[first]])
+        inputs, _ = _batch(images, labels, tf.constant(step, tf.int64), config, first)
+    return np.asarray(np.rint(255 * inputs[0, :, :, 0].numpy()), np.uint8)
+
+
+def _batch(
+    images: tf.Tensor, labels: tf.Tensor, step: tf.Tensor, config: TrainConfig, rows: slice
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the inputs and the labels of a step, as `training_batches` does, from its images and their digits."""
+    inputs, answers = model_inputs(images, xp=tnp), tf.one_hot(labels, CLASSES)
+    if not config.augmentation:
+        return inputs, answers
+    inputs, is_digit = augment(inputs, labels, config.seed, step, batch_size=config.batch_size, rows=rows)
+    return inputs, tf.where(is_digit[:, None], answers, 1 / CLASSES)

@@ -5,6 +5,7 @@ The batch being trained on comes from a metric, `LastBatch`; steps come from the
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -98,13 +99,23 @@ def _require_finite(weights: Iterable[np.ndarray], good_step: int, step: int) ->
 
 
 class ProbabilityLogger(StepCallback):
-    """Tells listeners of each execution's end, and every `every` steps (0: never) of the batch being trained on."""
+    """Tells listeners of each execution's end, and every `every` steps (0: never) of the batch being trained on.
 
-    def __init__(self, metric: LastBatch, every: int, listeners: Sequence[Listener]) -> None:
+    `first_digit` returns the batch's first image (28, 28) uint8 from its step, counted from 0.
+    """
+
+    def __init__(
+        self,
+        metric: LastBatch,
+        every: int,
+        listeners: Sequence[Listener],
+        first_digit: Callable[[int], np.ndarray],
+    ) -> None:
         super().__init__()
         self._metric = metric
         self._every = every
         self._listeners = listeners
+        self._first_digit = first_digit
         self._since = (0, 0.0)  # step, seconds: of the last record, or of the run's start
 
     def on_train_begin(self, logs: object = None) -> None:
@@ -130,6 +141,7 @@ class ProbabilityLogger(StepCallback):
             steps_per_second=(step - step_before) / (self._since[1] - time_before),
             labels=labels.tolist(),
             probabilities=softmax(logits).tolist(),
+            first_image=partial(self._first_digit, step - 1),
         )
 
 

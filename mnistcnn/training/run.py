@@ -27,7 +27,7 @@ from mnistcnn.runtime.backend import installed_versions
 from mnistcnn.runtime.devices import chosen_precision, current_device
 from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.runtime.team import ALONE, Team, on_this_process_only
-from mnistcnn.training.batches import training_batches
+from mnistcnn.training.batches import first_digit, training_batches
 from mnistcnn.training.callbacks import (
     Checkpointing,
     FiniteLoss,
@@ -72,7 +72,7 @@ def train(
             `outputs`, and the first alone measures and returns a model.
 
     Returns:
-        The result. A run that was stopped has no model.
+        The result. A run that was stopped has a model only if it leaves no checkpoint to go on from.
 
     Raises:
         MnistcnnError: A file cannot be read or written, a checkpoint is of another run, or the loss became NaN or
@@ -155,7 +155,12 @@ class _Run:
             return
         callbacks = [
             FiniteLoss(),  # first, so that what is not finite is neither logged nor saved
-            ProbabilityLogger(self._metric, config.log_every, self._listeners),
+            ProbabilityLogger(
+                self._metric,
+                config.log_every,
+                self._listeners,
+                lambda step: first_digit(self._split, config, step, self._team),
+            ),
             self._validation,
             Checkpointing(config.checkpoint_every, self._state.save),
             stop,
@@ -164,9 +169,9 @@ class _Run:
         self._seconds = fit(self._model, config, batches, self._metric, callbacks)
 
     def finish(self) -> TrainingResult:
-        """Measure and save the trained model if the run is over, and tell the listeners the result."""
+        """Measure the trained model, save it if the run is over, and tell the listeners the result."""
         trained, test = None, None
-        if self._team.is_first and self._is_over:
+        if self._team.is_first and self._has_model:
             trained, test = _measured(*self._kept_weights(), self._config, self._dataset, self._initial)
             if self._outputs is not None:
                 save_model(trained, self._outputs.model)
@@ -190,6 +195,11 @@ class _Run:
     @property
     def _is_over(self) -> bool:
         return steps_taken(self._model) == self._config.steps or self._validation.is_out_of_patience
+
+    @property
+    def _has_model(self) -> bool:
+        """Whether the run ends with a model: it is over, or was stopped and leaves no checkpoint to go on from."""
+        return self._is_over or (self._outputs is None and steps_taken(self._model) > self._start_step)
 
     def _kept_weights(self) -> tuple[list[np.ndarray], int]:
         """Return the weights to keep and their step: with patience the best by validation, else the last."""

@@ -22,7 +22,9 @@ START = TrainingStarted(
     precision="",
     layers=(),
 )
-RECORD = TrainingRecord(step=0, loss=1, accuracy=1, steps_per_second=1, labels=[1], probabilities=[[0.1] * 10])
+RECORD = TrainingRecord(
+    step=0, loss=1, accuracy=1, steps_per_second=1, labels=[1], probabilities=[[0.1] * 10], first_image=list
+)
 
 
 def main() -> None:

@@ -1,13 +1,16 @@
 """The order of the images, and what a batch is."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistcnn.config import RECIPES, TrainConfig
 from mnistcnn.data.dataset import Split
 from mnistcnn.data.sources import load_dataset
-from mnistcnn.training.batches import batch_positions, epoch_permutation, training_batches
+from mnistcnn.training.batches import batch_positions, epoch_permutation, first_digit, training_batches
 
 
 def split_of(size: int) -> Split:
@@ -67,3 +70,13 @@ def test_the_pipeline_tunes_nothing() -> None:
     dataset = load_dataset("sample")
     batches = training_batches(dataset.split("train"), TrainConfig(steps=2, batch_size=10))
     assert batches.options().autotune.enabled is False
+
+
+@pytest.mark.parametrize("recipe", ["tutorial", "best"])
+def test_the_first_digit_of_a_batch_is_the_one_that_is_trained_on(recipe: str) -> None:
+    """first_digit returns the pixels of a batch's first input whose label is one-hot, distorted or not."""
+    config = replace(RECIPES[recipe], steps=12, batch_size=6, log_every=0, checkpoint_every=0)
+    split = load_dataset("sample").split("train")
+    for step, (inputs, labels) in enumerate(training_batches(split, config).as_numpy_iterator()):
+        first = inputs[labels.max(axis=1) == 1][0, :, :, 0]
+        assert np.array_equal(first_digit(split, config, step), np.rint(255 * first))

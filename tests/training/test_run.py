@@ -125,6 +125,16 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
     assert all(np.array_equal(a, b) for a, b in zip(saved, expected.model.model.get_weights(), strict=True))
 
 
+def test_a_stopped_run_without_files_returns_its_model() -> None:
+    """There is no checkpoint to go on from, so what was trained so far is the result, measured."""
+    events = Events()
+    stopped = train(short_config(20), DIGITS, listeners=[events], should_stop=lambda: len(events.records) == 2)
+    assert (stopped.step, stopped.steps, stopped.kept_step) == (10, 20, 10)
+    assert stopped.model is not None
+    assert stopped.test is not None
+    assert stopped.model.metadata.accuracy == stopped.test.accuracy
+
+
 @pytest.mark.parametrize("recipe", ["fast", "best"])
 def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Path, recipe: str) -> None:
     """A stopped and resumed run of `fast` or `best` ends with the bytes of one that never stopped."""
