@@ -252,7 +252,7 @@ class TrainingHistory:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """The result of a run; without a model if it was stopped before its end.
+    """The result of a run; without a model if it was stopped before its end and can be resumed.
 
     With early stopping `step` may lie before `steps`, and the model is that of `kept_step`, the best by validation.
     """

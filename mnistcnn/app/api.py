@@ -4,6 +4,7 @@ Paths, names and models go in; frozen results come out. `wiring` and `training_r
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ from mnistcnn.app.wiring import Process, Reading, compare_models, load_models, r
 from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
+from mnistcnn.report.notebook_view import is_in_kernel
 from mnistcnn.results import Comparison, Evaluation, Predictions, TrainingResult
 from mnistcnn.runtime.outputs import Outputs
+from mnistcnn.runtime.signals import stop_on_interrupt
 
 if TYPE_CHECKING:
-    from mnistcnn.app.wiring import AnyData, AnyModel
+    from mnistcnn.app.wiring import AnyData, AnyModel, AnyPicture
     from mnistcnn.model.model_file import TrainedModel
 
 
@@ -70,7 +73,9 @@ def train(
         **hyperparameters: `steps`, `batch_size`, `learning_rate` and the others in `mnistcnn.config.HYPERPARAMETERS`.
 
     Returns:
-        The result: its `model` is trained, its `test` an Evaluation, its `history` the run's course.
+        The result: its `model` is trained, its `test` an Evaluation, its `history` the run's course. In a notebook,
+        interrupting the kernel ends the run early: it leaves a checkpoint to resume or, if it writes no files, returns
+        the model as it is.
 
     Raises:
         MnistcnnError: What you can fix: a file, data, a device. A UsageError among them is a wrong value.
@@ -82,7 +87,8 @@ def train(
     config = config_from_recipe(recipe or default_recipe(init), **hyperparameters)
     outputs = _outputs(model, log_file=log_file, plot=plot, tensorboard=tensorboard, resume=resume)
     run = Run(config=config, data=data, init=init, outputs=outputs, force=force, quiet=quiet, listeners=listeners)
-    return run_training(run, Process(backend, device))
+    with stop_on_interrupt() if is_in_kernel() else nullcontext() as stop:
+        return run_training(run, Process(backend, device), stop)
 
 
 def evaluate(
@@ -146,7 +152,7 @@ def compare(
 
 def predict(
     model: "AnyModel",
-    *pictures: str | Path,
+    *pictures: "AnyPicture",
     digits: Digits = "auto",
     invert: Invert = "auto",
     backend: str | None = None,
@@ -156,7 +162,9 @@ def predict(
 
     Args:
         model: A model, or the file that holds it, as for `load_model`.
-        *pictures: Files, folders and glob patterns.
+        *pictures: Files, folders and glob patterns, by name; Pillow's images; arrays; lists of any of these. An array
+            is a picture (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or several, such as (N, 28, 28). Its levels are
+            whole numbers or floats from 0 to 255, floats from 0 to 1, or bool.
         digits: "auto" for as many digits as a picture shows, in reading order, "one" for its one digit, "many" for all.
         invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
         backend: As for `evaluate`.
@@ -167,10 +175,11 @@ def predict(
 
     Raises:
         MnistcnnError: The model cannot be read.
+        TypeError: A picture is none of these, or an array has another shape or other levels.
 
     """
     reading = Reading(digits=digits, invert=invert)
-    _, numbers = read_pictures(model, map(str, pictures), reading, Process(backend, device), stdin=BytesIO())
+    _, numbers = read_pictures(model, pictures, reading, Process(backend, device), stdin=BytesIO())
     return Predictions(prediction for number in numbers for prediction in number)
 
 

@@ -15,6 +15,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Listener
 from mnistcnn.report.live_view import TrainingView
+from mnistcnn.report.notebook_view import NotebookView, is_in_kernel
 from mnistcnn.report.training_log import TrainingLog
 from mnistcnn.results import TrainingResult
 from mnistcnn.runtime.backend import chosen_training_backend
@@ -54,7 +55,7 @@ def run_training(run: Run, process: Process, stop: StopRequest | None = None) ->
         return _train(replace(run, outputs=None, quiet=True, listeners=()), process, stop, lambda: None)
     outputs = run.outputs
     with nullcontext() if outputs is None else claimed_outputs(outputs, force=run.force):
-        with TrainingView(quiet=run.quiet) as view, _logs(outputs) as logs:
+        with _view(quiet=run.quiet) as view, _logs(outputs) as logs:
             shown = replace(run, listeners=[view, *logs, *run.listeners])
             result = _train(shown, process, stop, view.say_stopping)
         if outputs is not None and outputs.plot is not None and result.model is not None:
@@ -62,6 +63,11 @@ def run_training(run: Run, process: Process, stop: StopRequest | None = None) ->
 
             save_training_sheet(result, outputs.plot)
     return result
+
+
+def _view(*, quiet: bool) -> TrainingView | NotebookView:
+    """Return the listener that shows a run: under the cell of a notebook, else in the terminal."""
+    return NotebookView() if is_in_kernel() and not quiet else TrainingView(quiet=quiet)
 
 
 def _train(run: Run, process: Process, stop: StopRequest | None, acknowledge: Callable[[], None]) -> TrainingResult:

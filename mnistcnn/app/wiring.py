@@ -27,11 +27,16 @@ from mnistcnn.runtime.backend import (
 from mnistcnn.runtime.outputs import require_plot_path
 
 if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
     from mnistcnn.data.dataset import Dataset
     from mnistcnn.model.model_file import TrainedModel
+    from mnistcnn.pictures.finding import Picture
 
     AnyData = str | Path | Dataset | None
     AnyModel = str | Path | TrainedModel | None
+    AnyPicture = str | Path | Image | np.ndarray | Sequence["AnyPicture"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,9 @@ def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | 
         if isinstance(model, TrainedModel):
             loaded.append(model)
             continue
+        if model is not None and not isinstance(model, str | Path):
+            expected = "model must be a path, or a TrainedModel, such as the `model` of what train returns"
+            raise TypeError(f"{expected}; received {type(model).__name__}")
         loaded.append(load_model(model_file(model), backend))
         if model is None and model_file(model) == FILE:
             accuracy = 100 * (loaded[-1].metadata.accuracy or 0.0)
@@ -143,20 +151,42 @@ def compare_models(
 
 
 def read_pictures(
-    model: "AnyModel", names: Iterable[str], reading: Reading, process: Process, *, stdin: BinaryIO | None
+    model: "AnyModel", given: "Iterable[AnyPicture]", reading: Reading, process: Process, *, stdin: BinaryIO | None
 ) -> tuple[int, Generator[tuple[Prediction, ...], None, None]]:
-    """Find the pictures that names stand for; return how many there are, and their predictions as they are read.
+    """Find the pictures that are given; return how many there are, and their predictions as they are read.
 
     The name "-" stands for the picture that `stdin` holds. Each picture has a prediction for each of its digits, from
-    left to right, or one with an `error`. Raises MnistcnnError if the model cannot be read.
+    left to right, or one with an `error`. Raises MnistcnnError if the model cannot be read, TypeError for what is not
+    a picture.
     """
-    from mnistcnn.pictures.finding import find_pictures
-
-    pictures = list(find_pictures(names, stdin))
+    pictures = _found(given, stdin)
     [trained] = load_models([model], process, len(pictures))  # before NumPy is imported, which it sets up
     from mnistcnn.inference.prediction import predict_numbers
 
     return len(pictures), predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
+
+
+def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None) -> "list[Picture]":
+    """Return pictures, found by their names or made of images and arrays; such a picture is named by its place."""
+    from mnistcnn.pictures.finding import find_pictures
+
+    found: list[Picture] = []
+    for each in _flat(given):
+        if isinstance(each, str | os.PathLike):
+            found += find_pictures([os.fspath(each)], stdin)
+        else:
+            from mnistcnn.pictures.in_memory import numbered, pictures_of
+
+            found += numbered(pictures_of(each), first=len(found) + 1)
+    return found
+
+
+def _flat(given: "Iterable[AnyPicture]") -> "Iterator[AnyPicture]":
+    for each in given:
+        if isinstance(each, list | tuple):
+            yield from _flat(each)
+        else:
+            yield each
 
 
 def sample_images(
@@ -215,7 +245,9 @@ def open_dataset(data: "AnyData", process: Process, *, quiet: bool = False) -> "
 
     if isinstance(data, Dataset):
         return data
-    source = expanded(os.environ.get("MNISTCNN_DATA", "")) or None if data is None else str(data)
+    if data is not None and not isinstance(data, str | os.PathLike):
+        raise TypeError(f"data must be mnist, sample, a path, or a Dataset; received {type(data).__name__}")
+    source = expanded(os.environ.get("MNISTCNN_DATA", "")) or None if data is None else os.fspath(data)
     with download_view(COMPRESSED_BYTES, quiet=quiet) as view:
         dataset = load_dataset(source, on_bytes=view)
     if dataset.notice:

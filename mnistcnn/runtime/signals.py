@@ -89,6 +89,33 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 
 @contextmanager
+def stop_on_interrupt() -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C within the block into a request, once that is deferred; the process lives on.
+
+    This is for a notebook's kernel, whose "interrupt" button is a Ctrl-C. The second one, or the first if nothing is to
+    be saved yet, raises KeyboardInterrupt, without the frames that it went through.
+    """
+    request = StopRequest()
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        if request.acknowledge is None or request():
+            raise KeyboardInterrupt
+        request.signal_number = signal_number
+        request.acknowledge()
+
+    if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
+        yield request
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield request
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let the system itself end the process at a stop signal within the block, which has nothing to clean up.
 

@@ -22,7 +22,7 @@ import mnistcnn
 from mnistcnn.data.sources import bundled_sample
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.events import TrainingRecord
-from mnistcnn.results import Predictions, TrainingResult
+from mnistcnn.results import Prediction, Predictions, TrainingResult
 
 VOID = {"br", "img"}  # HTML elements that have no end
 
@@ -202,7 +202,7 @@ def test_the_library_finds_data_by_its_variable(result: TrainingResult, monkeypa
 
 
 def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Path) -> None:
-    """Results show themselves as well-formed HTML: figures, an image for each mistake, the losses as a curve."""
+    """Results show themselves as well-formed HTML: figures, an image for each mistake, the losses as a chart."""
     assert result.test is not None
     assert result.model is not None
     shown = result._repr_html_()
@@ -216,8 +216,53 @@ def test_results_show_themselves_in_jupyter(result: TrainingResult, tmp_path: Pa
     assert Nesting(compared._repr_html_()).counts["tr"] == 3
     Image.fromarray(result.test.worst_mistakes[0].image).save(tmp_path / "a<b>.png")
     read = mnistcnn.predict(result.model, tmp_path / "a<b>.png", tmp_path / "<i>")
-    assert Nesting(read._repr_html_()).counts == {"table": 1, "tr": 3, "th": 12, "td": 13, "img": 1, "br": 1}
+    counts = Nesting(read._repr_html_()).counts
+    assert counts == {"p": 1, "table": 1, "tr": 3, "th": 12, "td": 13, "div": 1, "img": 1, "br": counts["br"]}
     assert "ipython" not in {name.lower() for name in sys.modules}
+
+
+def test_an_answer_that_is_unsure_or_wrong_says_so_in_jupyter() -> None:
+    """The reason stands under the image, and so does the digit of a class folder if it is another."""
+    prediction = Prediction(
+        file="3/a.png", probabilities=(0.1,) * 9 + (0.2,), image=drawn_one(), label=3, unsure_because="two likely"
+    )
+    shown = Predictions([prediction])._repr_html_()
+    assert "<br>9<br>unsure: two likely<br>misread: it is 3</div>" in shown
+
+
+def test_a_table_of_many_predictions_stays_small() -> None:
+    """The first 50 are shown, and the others counted."""
+    prediction = Prediction(file="a.png", probabilities=(0.1,) * 10, image=drawn_one())
+    shown = Predictions([prediction] * 1_060)._repr_html_()
+    assert Nesting(shown).counts["img"] == 50
+    assert shown.endswith("<p>… and 1,010 more</p>")
+
+
+def test_what_a_program_holds_is_read(result: TrainingResult, tmp_path: Path) -> None:
+    """Arrays, Pillow's images, paths and lists of them are read alike; pictures without a file have a number."""
+    image = drawn_one()
+    Image.fromarray(image).save(tmp_path / "one.png")
+    path = tmp_path / "one.png"
+    read = mnistcnn.predict(result.model, [path, Image.fromarray(image)], image, np.stack([image, image]), [str(path)])
+    assert [each.file for each in read] == [str(path), "picture 2", "picture 3", "picture 4", "picture 5", str(path)]
+    assert [each.error for each in read] == [None] * 6
+    assert all(np.array_equal(each.image, image) for each in read)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda result: mnistcnn.predict(result.model, 7), "not a picture: int; expected paths, Pillow images, arrays"),  # type: ignore[arg-type]
+        (lambda result: mnistcnn.predict(result, "one.png"), "model must be a path, .* received TrainingResult"),
+        (lambda result: mnistcnn.evaluate(result.model, (1, 2)), "data must be mnist, .* or a Dataset; received tuple"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_value_of_another_type_is_a_type_error(
+    result: TrainingResult, call: Callable[[TrainingResult], object], message: str
+) -> None:
+    """The error says what is taken and what was received; nothing is taken for a file's name that is not one."""
+    with pytest.raises(TypeError, match=message):
+        call(result)
 
 
 def test_data_that_had_to_be_replaced_is_a_warning(
