@@ -63,7 +63,7 @@ class Printing:
     """
 
     form: OutputFormat = "table"
-    top_k: int | None = None  # digits to name for each picture, 1 to 10; None is 3
+    top_k: int | None = None  # digits to name for each picture, 1 to 10; None is up to 3
     show: bool = False
     save_inputs: Path | None = None  # the folder for what the network saw
     force: bool = False  # whether files in it may be replaced
@@ -108,7 +108,7 @@ def evaluate(
 
 def predict(images: Sequence[str], model: Path | None, reading: Reading, printing: Printing, process: Process) -> int:
     """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error."""
-    report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k or 3, show=printing.show)
+    report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k, show=printing.show)
     stdin = sys.stdin.buffer if sys.stdin else None
     count, numbers = read_pictures(model, images, reading, process, stdin=stdin)
     folder = None if printing.save_inputs is None else InputFolder(printing.save_inputs, force=printing.force)

@@ -15,6 +15,10 @@ from mnistcnn.results import Prediction, text_of
 
 # columns: a file's name, or a digit's box, in the table (longer names shift their line)
 NAME_COLUMNS = 24
+# columns: the bar of a probability of 1
+BAR_COLUMNS = 10
+# columns: of a terminal as it opens
+COLUMNS = 80
 # what separates drawings that stand side by side
 GAP = "   "
 
@@ -24,12 +28,12 @@ class PredictionReport:
 
     Args:
         form: "table", "text", "jsonl" or "csv".
-        top_k: how many digits the table names for each prediction, from 1 to 10.
+        top_k: how many digits the table names for each prediction, from 1 to 10; None is as many as fit, up to 3.
         show: whether the table draws each picture and what the network saw of it.
 
     """
 
-    def __init__(self, form: str, *, top_k: int, show: bool = False) -> None:
+    def __init__(self, form: str, *, top_k: int | None, show: bool = False) -> None:
         self._out, self._top_k, self._show = console_on(sys.stdout), top_k, show
         self._is_table, self._is_text = form == "table", form == "text"
         self._write_csv = csv_writer() if form == "csv" else None
@@ -78,22 +82,30 @@ class PredictionReport:
             self._out.print(line) if self._is_table else say(line)
 
 
-def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -> str:
+def prediction_line(prediction: Prediction, top_k: int | None, *, many: bool = False) -> str:
     """Return a table line: the file's name, the `top_k` likeliest digits with their probabilities, and notes.
 
-    With `many` the line begins with the digit's box instead of the name.
+    None names three digits, or fewer where a note needs their room. With `many` the line begins with the digit's box
+    instead of the name.
     """
-    ranked = sorted(range(10), key=lambda digit: -prediction.probabilities[digit])[:top_k]
-    cells = [
-        f"{digit} {bar(prediction.probabilities[digit], 10 if rank == 0 else 4)} "
-        f"{100 * prediction.probabilities[digit]:5.1f} %"
-        for rank, digit in enumerate(ranked)
-    ]
     name = f"  box {' '.join(map(str, prediction.box or ()))}" if many else printable(prediction.file)
-    notes = [] if prediction.sure else ["unsure"]
-    if prediction.label is not None and not prediction.is_right:
-        notes.append(f"misread: it is {prediction.label}")
-    return "  ".join([f"{name:<{NAME_COLUMNS}}", *cells, ", ".join(notes)]).rstrip()
+    ranked = sorted(range(10), key=lambda digit: -prediction.probabilities[digit])
+    percents = [f"{100 * prediction.probabilities[digit]:5.1f} %" for digit in ranked]
+    answer = f"{ranked[0]} {bar(prediction.probabilities[ranked[0]], BAR_COLUMNS)} {percents[0]}"
+    others = [f"{digit} {percent}" for digit, percent in zip(ranked[1:], percents[1:], strict=True)]
+    for count in [top_k - 1] if top_k else [2, 1, 0]:
+        line = "  ".join([f"{name:<{NAME_COLUMNS}}", answer, *others[:count], _note(prediction)]).rstrip()
+        if len(line) <= COLUMNS:
+            break
+    return line
+
+
+def _note(prediction: Prediction) -> str:
+    """Return what a reader must know of an answer: that it is unsure, and why, or wrong."""
+    is_wrong = prediction.label is not None and not prediction.is_right
+    if prediction.unsure_because is None:
+        return f"misread: it is {prediction.label}" if is_wrong else ""
+    return f"unsure: {prediction.unsure_because}" + (f", it is {prediction.label}" if is_wrong else "")
 
 
 def drawings(images: Sequence[Any], *, color: bool) -> Iterator[list[tuple[str, str]]]:
