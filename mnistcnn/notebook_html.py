@@ -10,7 +10,7 @@ from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from mnistcnn.wording import counted
+from mnistcnn.wording import counted, percent
 
 if TYPE_CHECKING:
     from mnistcnn.results import (
@@ -47,13 +47,13 @@ def evaluation(found: "Evaluation") -> str:
         [
             f"<th>{each.digit}</th>",
             *(cell(count or "·", count / max(each.images, 1)) for count in counts),
-            *(cell(f"{100 * share:.1f}") for share in (each.precision, each.recall, each.f1)),
+            *(cell(percent(share)) for share in (each.precision, each.recall, each.f1)),
         ]
         for each, counts in zip(found.classes, found.confusion, strict=True)
     ]
     matrix = table(["label", *range(10), "precision", "recall", "F1"], rows)
     mistakes = [
-        image_figure(mistake.image, f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %")
+        image_figure(mistake.image, f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %", mistake.name)
         for mistake in found.worst_mistakes[:IMAGES_SHOWN]
     ]
     return figures + matrix + row_of_figures(f"{counted(found.mistakes, 'image')} misread, the surest first", mistakes)
@@ -66,10 +66,10 @@ def comparison(found: "Comparison") -> str:
         for name, each in zip(found.models, found.evaluations, strict=True)
     ]
     apart = [
-        image_figure(difference.image, f"{difference.label}→" + " ".join(map(str, difference.digits)))
-        for difference in found.differences[:IMAGES_SHOWN]
+        image_figure(difference.image, f"{difference.label}→" + " ".join(map(str, difference.digits)), difference.name)
+        for difference in found.most_telling[:IMAGES_SHOWN]
     ]
-    heading = f"{counted(len(found.differences), 'image')} not read alike"
+    heading = f"{counted(len(found.differences), 'image')} not read alike, the most telling first"
     return table(["model", "loss", "accuracy"], rows) + row_of_figures(heading, apart)
 
 

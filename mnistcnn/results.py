@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from mnistcnn.wording import counted, loss_and_accuracy_text
+from mnistcnn.wording import counted, image_name, loss_and_accuracy_text
 
 if TYPE_CHECKING:
     from mnistcnn.model.model_file import TrainedModel
@@ -31,9 +31,9 @@ class ClassMeasures:
 
     digit: int
     images: int  # the number that show this digit
-    precision: float  # of the images read as this digit, the share that show it
-    recall: float  # of the images that show this digit, the share read as it
-    f1: float  # the harmonic mean of precision and recall
+    precision: float | None  # of the images read as this digit, the share that show it; None without such images
+    recall: float | None  # of the images that show this digit, the share read as it; None without such images
+    f1: float | None  # the harmonic mean of precision and recall; None without images of either kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,13 @@ class Mistake:
     digit: int  # the digit it was read as
     probability: float  # the probability of that digit, in [0, 1]
     label_probability: float  # the probability of the label
+    file: str | None = None  # the picture it was read from; None if it has no file of its own
     image: Any = field(repr=False, compare=False)  # (28, 28) uint8
+
+    @property
+    def name(self) -> str:
+        """What people call it: its file's name or, without a file, its position."""
+        return image_name(self.file, self.position)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +113,21 @@ class Difference:
     label: int
     digits: tuple[int, ...]  # each model's answer
     probabilities: tuple[float, ...]  # each answer's, in [0, 1]
+    file: str | None = None  # the picture it was read from; None if it has no file of its own
     image: Any = field(repr=False, compare=False)  # (28, 28) uint8
+
+    @property
+    def name(self) -> str:
+        """What people call it: its file's name or, without a file, its position."""
+        return image_name(self.file, self.position)
+
+    @property
+    def weight(self) -> float:
+        """How telling it is, in [0, 1]: high if one model is right and another wrong, and both with much confidence."""
+        answers = list(zip(self.digits, self.probabilities, strict=True))
+        right = max((share for digit, share in answers if digit == self.label), default=0.0)
+        wrong = max((share for digit, share in answers if digit != self.label), default=0.0)
+        return min(right, wrong)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +137,11 @@ class Comparison:
     models: tuple[str, ...]  # their files, or names
     evaluations: tuple[Evaluation, ...]  # one for each model
     differences: tuple[Difference, ...]  # every image that they read differently, in order of position
+
+    @property
+    def most_telling(self) -> tuple[Difference, ...]:
+        """The same images, those first that one model reads right and another wrong with the most confidence."""
+        return tuple(sorted(self.differences, key=lambda difference: -difference.weight))
 
     def _repr_html_(self) -> str:
         """Show the models side by side in Jupyter, and images that they read differently."""

@@ -128,6 +128,8 @@ def compare(
     data: "AnyData" = None,
     split: str | None = None,
     *,
+    plot: str | Path | None = None,
+    force: bool = False,
     backend: str | None = None,
     device: str | None = None,
 ) -> Comparison:
@@ -137,6 +139,8 @@ def compare(
         models: Models, or the files that hold them.
         data: As for `train`.
         split: As for `evaluate`.
+        plot: The PNG, SVG or PDF file to draw the result into.
+        force: Whether to replace that file.
         backend: As for `evaluate`.
         device: As for `train`.
 
@@ -144,10 +148,11 @@ def compare(
         An evaluation for each model, and the images.
 
     Raises:
-        MnistcnnError: A model or the data cannot be read.
+        MnistcnnError: A model or the data cannot be read, or the plot cannot be drawn.
 
     """
-    return compare_models(models, data, split, Process(backend, device))
+    drawing = None if plot is None else Path(plot)
+    return compare_models(models, data, split, Process(backend, device), plot=drawing, force=force)
 
 
 def predict(

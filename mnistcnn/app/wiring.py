@@ -117,14 +117,14 @@ def compare_models(
     plot: Path | None = None,
     force: bool = False,
 ) -> Comparison:
-    """Measure models on the same split and, if there is only one, draw the result.
+    """Measure models on the same split, and draw the result if a plot is wanted.
 
     Args:
         models: Models, or the files that hold them.
         data: A dataset, or what names one; None is what MNISTCNN_DATA names, or MNIST.
         split: The name of a split; None is the dataset's default.
         process: The process that computes.
-        plot: The file to draw the result of one model into.
+        plot: The file to draw the result into.
         force: Whether that file may be replaced.
 
     Returns:
@@ -135,7 +135,7 @@ def compare_models(
 
     """
     if plot is not None:
-        require_plot_path(plot, models=len(models), force=force)
+        require_plot_path(plot, force=force)
     _require(models, process)
     dataset = open_dataset(data, process)
     names = [_name(model, place) for place, model in enumerate(models, start=1)]
@@ -144,9 +144,12 @@ def compare_models(
 
     comparison = compare(trained, dataset, split)
     if plot is not None:
-        from mnistcnn.report.plots import save_evaluation_sheet
+        from mnistcnn.report.plots import save_comparison_sheet, save_evaluation_sheet
 
-        save_evaluation_sheet(comparison.evaluations[0], plot)
+        if len(models) == 1:
+            save_evaluation_sheet(comparison.evaluations[0], plot)
+        else:
+            save_comparison_sheet(comparison, plot)
     return comparison
 
 

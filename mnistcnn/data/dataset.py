@@ -15,16 +15,24 @@ from mnistcnn.errors import MnistcnnError, UsageError
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, 28, 28) uint8, light strokes on dark, and their labels (N,) uint8 from 0 to 9."""
+    """Images (N, 28, 28) uint8, light strokes on dark, and their labels (N,) uint8 from 0 to 9.
+
+    `files` (N,) are the names of the pictures that they were read from; None if they have no files of their own.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: slice | np.ndarray) -> "Split":
-        return Split(self.images[index], self.labels[index])
+        return Split(self.images[index], self.labels[index], None if self.files is None else self.files[index])
+
+    def file(self, position: int) -> str | None:
+        """Return the name of the file that an image was read from, if it has one of its own."""
+        return None if self.files is None else str(self.files[position])
 
     @cached_property
     def has_ink(self) -> np.ndarray:

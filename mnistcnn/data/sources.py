@@ -138,7 +138,11 @@ def _read_class_folders(folder: Path) -> Split:
     found = labelled_pictures(folder)
     if not found:
         raise MnistcnnError(f"{folder} holds no pictures: expected some in its folders 0 to 9")
-    return Split(np.stack(list(map(_read_digit, found))), np.array([picture.label for picture in found], np.uint8))
+    return Split(
+        images=np.stack(list(map(_read_digit, found))),
+        labels=np.array([picture.label for picture in found], np.uint8),
+        files=np.array([picture.name for picture in found]),
+    )
 
 
 def _read_digit(picture: Picture) -> np.ndarray:

@@ -106,6 +106,7 @@ def _mistakes(probabilities: np.ndarray, images: Split, limit: int) -> tuple[Mis
             digit=int(answers[position]),
             probability=float(probabilities[position, answers[position]]),
             label_probability=float(probabilities[position, images.labels[position]]),
+            file=images.file(position),
             image=images.images[position],
         )
         for position in surest_first[:limit].tolist()
@@ -122,6 +123,7 @@ def _differences(probabilities: np.ndarray, images: Split) -> tuple[Difference, 
             label=int(images.labels[position]),
             digits=tuple(answers[:, position].tolist()),
             probabilities=tuple(probabilities[:, position].max(axis=1).tolist()),
+            file=images.file(position),
             image=images.images[position],
         )
         for position in apart.tolist()

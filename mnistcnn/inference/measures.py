@@ -51,7 +51,7 @@ def confusion_matrix(labels: np.ndarray, answers: np.ndarray, classes: int) -> n
 
 
 def measures_by_class(confusion: np.ndarray, shown: np.ndarray) -> tuple[ClassMeasures, ...]:
-    """Return precision, recall and F1 of each class; a measure without images is 0.
+    """Return precision, recall and F1 of each class; a measure without images is None.
 
     `shown` (classes,) counts the images of each label, including those without an answer.
     """
@@ -91,8 +91,8 @@ def calibration_error(bins: tuple[CalibrationBin, ...]) -> float:
     return sum(group.images * abs(group.accuracy - group.confidence) for group in bins) / max(images, 1)
 
 
-def _ratio(part: np.int64, whole: np.int64) -> float:
-    return float(part / whole) if whole else 0.0
+def _ratio(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None
 
 
 def loss_and_accuracy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from mnistcnn.report.console import console_on, has_color, styled, warn
 from mnistcnn.report.machine_formats import comparison_fields, evaluation_fields, write_json
 from mnistcnn.report.text_graphics import SHADES, dotted
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
-from mnistcnn.wording import counted, loss_and_accuracy_text
+from mnistcnn.wording import counted, loss_and_accuracy_text, percent
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # columns: the longest model name in a comparison
@@ -23,6 +23,8 @@ Shown = TypeVar("Shown", bound=Mistake | Difference)
 
 # images: how many are drawn at most
 DRAWN = 10
+# columns: a drawn image and its caption
+DRAWN_COLUMNS = 14
 # images: how many are drawn side by side (five take 74 columns)
 DRAWN_ACROSS = 5
 # Rich style: a count of images that were read right
@@ -75,7 +77,7 @@ def confusion_table(evaluation: Evaluation, *, color: bool) -> Iterator[str | tu
         for answer, count in enumerate(row):
             yield _cell(count, sum(row), hit=answer == measures.digit, color=color)
         shares = (measures.precision, measures.recall, measures.f1)
-        yield "".join(f"{100 * share:>7.1f}" for share in shares)
+        yield "".join(f"{percent(share):>7}" for share in shares)
 
 
 def _cell(count: int, images: int, *, hit: bool, color: bool) -> tuple[str, str]:
@@ -92,13 +94,19 @@ def _cell(count: int, images: int, *, hit: bool, color: bool) -> tuple[str, str]
 
 
 def mistake_caption(mistake: Mistake) -> tuple[str, str]:
-    """Return the two lines under the drawing of a mistake: label, answer and its probability; position."""
-    return f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %", f"image {mistake.position}"
+    """Return the two lines under the drawing of a mistake: label, answer and its probability; file or position."""
+    return f"{mistake.label}→{mistake.digit} {100 * mistake.probability:.1f} %", _shortened(mistake.name)
 
 
 def difference_caption(difference: Difference) -> tuple[str, str]:
     """Return the two lines under the drawing of an image that models read differently."""
-    return f"{difference.label}→" + " ".join(map(str, difference.digits)), f"image {difference.position}"
+    return f"{difference.label}→" + " ".join(map(str, difference.digits)), _shortened(difference.name)
+
+
+def _shortened(name: str, columns: int = DRAWN_COLUMNS) -> str:
+    """Return a name in at most so many columns; a long one is cut at its beginning."""
+    name = printable(name)
+    return name if len(name) <= columns else f"…{name[1 - columns :]}"
 
 
 def drawn_rows(items: Sequence[Shown], caption: Callable[[Shown], tuple[str, str]]) -> list[str]:
@@ -108,7 +116,7 @@ def drawn_rows(items: Sequence[Shown], caption: Callable[[Shown], tuple[str, str
         row = items[first : first + DRAWN_ACROSS]
         blocks = [[*dotted(shown.image.tolist()), *caption(shown)] for shown in row]
         lines = zip(*blocks, strict=True)
-        rows.append("\n".join(" ".join(f"{part:<14}" for part in line).rstrip() for line in lines))
+        rows.append("\n".join(" ".join(f"{part:<{DRAWN_COLUMNS}}" for part in line).rstrip() for line in lines))
     return rows
 
 
@@ -141,21 +149,19 @@ def show_comparison(comparison: Comparison, *, as_json: bool) -> None:
     out.print(
         f"\n{counted(len(differences), 'image')} that they do not all read alike; of them right: {', '.join(right)}"
     )
-    out.print(f"label→answers of {' '.join(LETTERS[: len(comparison.models)])}:\n")
-    out.print("\n\n".join(drawn_rows(differences[:DRAWN], difference_caption)))
+    out.print(f"the most telling, as label→answers of {' '.join(LETTERS[: len(comparison.models)])}:\n")
+    out.print("\n\n".join(drawn_rows(comparison.most_telling[:DRAWN], difference_caption)))
     if len(differences) > DRAWN:
         out.print(f"\nall {len(differences):,} of them: as JSON")
 
 
 def comparison_line(letter: str, model: str, evaluation: Evaluation) -> str:
     """Return a model's figures in 78 columns; a long name is cut at its beginning."""
-    name = printable(model)
-    name = name if len(name) <= NAME_COLUMNS else f"…{name[1 - NAME_COLUMNS :]}"
     steps = "unknown" if evaluation.step is None else f"{evaluation.step:,}"
     low, high = evaluation.accuracy_interval
     return COMPARED.format(
         letter,
-        name,
+        _shortened(model, NAME_COLUMNS),
         steps,
         f"{evaluation.loss:.4f}",
         f"{100 * evaluation.accuracy:.2f} %",

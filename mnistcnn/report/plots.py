@@ -4,6 +4,7 @@ Results go in. Only this module knows matplotlib, which is an extra. A sheet is 
 colour-blind people can tell apart: lines in those of Okabe and Ito (2008), shades of one blue.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mnistcnn.files import written_whole
-from mnistcnn.results import Evaluation, Mistake, TrainingHistory, TrainingResult
+from mnistcnn.results import Comparison, Evaluation, TrainingHistory, TrainingResult
 from mnistcnn.wording import counted, loss_and_accuracy_text
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
+# colours of models, in their order
+COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+# characters: the longest name of a model
+LONGEST_NAME = 24
 # images: how many mistakes are drawn at most, in two rows
 MISTAKES_DRAWN = 20
 # windows: the line through the records is a running mean over one of so many equal parts of them
@@ -90,6 +95,55 @@ def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
             fontsize="large",
         )
         _save(figure, path)
+
+
+def save_comparison_sheet(comparison: Comparison, path: Path) -> None:
+    """Draw the models' accuracies with their intervals, their recalls by digit, and the most telling differences.
+
+    The format is that of the suffix. Raises MnistcnnError if the file cannot be written.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.5, 7.2), layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08))
+        rows: Any = figure.subfigures(2, 1, height_ratios=[1, 1])
+        upper, lower = rows
+        accuracies, recalls = upper.subplots(1, 2, width_ratios=[1, 1.3])
+        _accuracies(accuracies, comparison)
+        _recalls(recalls, comparison)
+        shown = comparison.most_telling[:MISTAKES_DRAWN]
+        heading = f"The most telling of {counted(len(comparison.differences), 'image')} not read alike: label → answers"
+        titles = [f"{one.label} → {' '.join(map(str, one.digits))}\n{_cut(one.name)}" for one in shown]
+        _images(lower, heading if shown else "Every image is read alike", [one.image for one in shown], titles)
+        figure.suptitle(comparison.evaluations[0].subject, x=0.01, ha="left", fontsize="large")
+        _save(figure, path)
+
+
+def _accuracies(axes: Axes, comparison: Comparison) -> None:
+    """Draw each model's accuracy as a dot in its interval, the first on top."""
+    for place, found in enumerate(comparison.evaluations):
+        low, high = found.accuracy_interval
+        axes.plot([low, high], [place, place], color=COLORS[place % len(COLORS)], linewidth=2)
+        axes.plot([found.accuracy], [place], "o", color=COLORS[place % len(COLORS)])
+        axes.annotate(f"{100 * found.accuracy:.2f} %", (high, place), (4, 0), textcoords="offset points", va="center")
+    names = [_cut(model, LONGEST_NAME) for model in comparison.models]
+    axes.set(title="Accuracy and its 95 % interval", yticks=range(len(names)), yticklabels=names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.margins(x=0.2)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.grid(visible=True, axis="x", color="#DDDDDD", linewidth=0.6)
+
+
+def _recalls(axes: Axes, comparison: Comparison) -> None:
+    """Draw each model's recall of each digit as a dot; a digit without images has none."""
+    count = len(comparison.models)
+    for place, (model, found) in enumerate(zip(comparison.models, comparison.evaluations, strict=True)):
+        recalls = [np.nan if each.recall is None else each.recall for each in found.classes]
+        across = np.arange(len(recalls)) + (place - (count - 1) / 2) * 0.6 / count
+        axes.plot(across, recalls, "o", color=COLORS[place % len(COLORS)], label=_cut(model, LONGEST_NAME))
+    axes.set(title="Recall by digit", xlabel="label", xticks=range(10))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.grid(visible=True, axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.legend(loc="lower left", bbox_to_anchor=(1, 0))
 
 
 def _curves(axes: Axes, history: TrainingHistory, name: str) -> None:
@@ -173,31 +227,27 @@ def _calibration(axes: Axes, evaluation: Evaluation) -> None:
 
 def _mistakes(figure: Any, evaluation: Evaluation) -> None:
     shown = evaluation.worst_mistakes[:MISTAKES_DRAWN]
-    figure.suptitle(
-        f"The surest of {evaluation.mistakes:,} mistakes: label → answer, its probability"
-        if shown
-        else "No image was misread",
-        x=0.01,
-        ha="left",
-        fontsize="medium",
-        fontweight="bold",
-    )
-    if not shown:
+    heading = f"The surest of {evaluation.mistakes:,} mistakes: label → answer, its probability"
+    titles = [f"{one.label} → {one.digit}\n{100 * one.probability:.1f} %\n{_cut(one.name)}" for one in shown]
+    _images(figure, heading if shown else "No image was misread", [one.image for one in shown], titles)
+
+
+def _images(figure: Any, heading: str, images: Sequence[Any], titles: Sequence[str]) -> None:
+    """Draw images (28, 28) uint8 in two rows, each under its title."""
+    figure.suptitle(heading, x=0.01, ha="left", fontsize="medium", fontweight="bold")
+    if not images:
         return
-    for place, axes in enumerate(figure.subplots(2, MISTAKES_DRAWN // 2).flat):
+    places = list(figure.subplots(2, MISTAKES_DRAWN // 2).flat)
+    for axes in places:
         axes.axis("off")
-        if place < len(shown):
-            _mistake(axes, shown[place])
+    for axes, image, title in zip(places, images, titles, strict=False):
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(title, loc="center", fontsize=9, fontweight="normal")
 
 
-def _mistake(axes: Axes, mistake: Mistake) -> None:
-    axes.imshow(mistake.image, cmap="gray_r", vmin=0, vmax=255)
-    axes.set_title(
-        f"{mistake.label} → {mistake.digit}\n{100 * mistake.probability:.1f} %",
-        loc="center",
-        fontsize=9,
-        fontweight="normal",
-    )
+def _cut(name: str, longest: int = 12) -> str:
+    """Return a name in at most so many characters; a long one is cut at its beginning."""
+    return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -4,6 +4,7 @@ Events go in. TensorBoard is an optional extra, and only this module imports it.
 `test` share the tags `loss` and `accuracy`, so that TensorBoard draws each in one chart.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -83,8 +84,10 @@ class TensorBoardLog:
             self._writers[run] = EventFileWriter(str(self._folder / run))
             if self._start_step:  # TensorBoard drops what an interrupted run wrote after this step
                 restart = SessionLog(status=SessionLog.START)
-                self._writers[run].add_event(Event(step=self._start_step + 1, session_log=restart))
-        self._writers[run].add_event(Event(step=step, **content))
+                self._writers[run].add_event(
+                    Event(step=self._start_step + 1, wall_time=time.time(), session_log=restart)
+                )
+        self._writers[run].add_event(Event(step=step, wall_time=time.time(), **content))
 
 
 def graph(layers: Sequence[Layer]) -> GraphDef:
@@ -115,8 +118,9 @@ def histogram(probabilities: np.ndarray) -> HistogramProto:
 
 
 def misread_image(mistake: Mistake) -> Summary.Value:
-    """Return a misread image (28, 28) as a PNG, named by its label, its answer and its position."""
+    """Return a misread image (28, 28) as a PNG, named by its label, its answer and its file or position."""
     png = BytesIO()
     Image.fromarray(mistake.image).save(png, "PNG")
     image = Summary.Image(height=28, width=28, colorspace=1, encoded_image_string=png.getvalue())
-    return Summary.Value(tag=f"misread/{mistake.label}_as_{mistake.digit}_image_{mistake.position}", image=image)
+    name = mistake.name.replace(" ", "_")
+    return Summary.Value(tag=f"misread/{mistake.label}_as_{mistake.digit}_{name}", image=image)

@@ -111,10 +111,8 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
                     (outputs.checkpoints / OWNED_FILES).unlink()
 
 
-def require_plot_path(path: Path, *, models: int = 1, force: bool = False) -> None:
-    """Raise MnistcnnError if a plot of so many models cannot be drawn, or would replace a file without `force`."""
-    if models != 1:
-        raise UsageError("plot", f"left out with {models} models, since it draws one", str(path))
+def require_plot_path(path: Path, *, force: bool = False) -> None:
+    """Raise MnistcnnError if a plot cannot be drawn, or would replace a file without `force`."""
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError("plot", f"a {', '.join(PLOT_SUFFIXES)} file", str(path))
     require_extra("matplotlib", "plot")

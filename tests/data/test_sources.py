@@ -69,7 +69,7 @@ def test_an_npz_file_is_a_dataset(tmp_path: Path) -> None:
 
 
 def test_class_folders_are_a_dataset(tmp_path: Path) -> None:
-    """All pictures are measured by default; a seeded tenth validates, another tests, and the rest trains."""
+    """All pictures are measured by default; a seeded tenth validates, another tests, the rest trains."""
     dataset = load_dataset(str(write_class_folder(tmp_path / "pictures", 4)))
     assert dataset.default_split == "all"
     everything = dataset.split("all")
@@ -80,6 +80,10 @@ def test_class_folders_are_a_dataset(tmp_path: Path) -> None:
     seen = np.concatenate([part.images[:, 14, 14] for part in parts])
     assert sorted(seen) == sorted(everything.images[:, 14, 14])
     assert np.array_equal(parts[0].images, load_dataset(str(tmp_path / "pictures")).split("train").images)
+    for split in (everything, *parts):
+        for position, label in enumerate(split.labels):
+            number = split.images[position, 14, 14] - 10 * int(label) - 1
+            assert split.file(position) == str(tmp_path / "pictures" / str(label) / f"{number}.png")
 
 
 def test_train_and_test_folders_are_honoured(tmp_path: Path) -> None:

@@ -128,6 +128,24 @@ def test_an_evaluation_in_a_pipe_is_plain_and_says_what_json_says(
     assert max(map(len, text.splitlines())) <= COLUMNS
 
 
+def test_the_worst_mistakes_of_class_folders_are_called_by_their_files(
+    command: Run, trained: Path, tmp_path: Path
+) -> None:
+    """In the table by the file's name, cut if it is long, and in JSON by its path."""
+    (tmp_path / "pictures" / "7").mkdir(parents=True)
+    for name in ("short.png", "a-name-that-is-long.png"):
+        Image.fromarray(drawn_one()).save(tmp_path / "pictures" / "7" / name)
+    arguments = ("evaluate", "--data", "pictures", "-m", str(trained))
+    lines = command(*arguments).stdout.splitlines()
+    assert lines[-1].split() == ["…t-is-long.png", "short.png"]
+    found = json.loads(command(*arguments, "--json").stdout)
+    assert [one["file"] for one in found["worst_mistakes"]] == [
+        "pictures/7/a-name-that-is-long.png", "pictures/7/short.png"
+    ]  # fmt: skip
+    assert [row["precision"] for row in found["classes"]] == [None, 0.0, *[None] * 8]
+    assert "–" in lines[6]
+
+
 def test_models_are_put_side_by_side(
     command: Run,
     trained: Path,
@@ -141,8 +159,14 @@ def test_models_are_put_side_by_side(
     assert [line[:2] for line in lines[3:5]] == ["A ", "B "]
     assert [model["model"] for model in found["models"]] == [str(trained), "other.keras"]
     assert f"{len(found['differences'])} images that they do not all read alike" in done.stdout
-    apart = [f"{one['label']}→{one['digits'][0]} {one['digits'][1]}" for one in found["differences"][:10]]
-    assert re.findall(r"\d→\d \d", done.stdout) == apart
+    shown = [*zip(re.findall(r"\d→\d \d", done.stdout), re.findall(r"image (\d+)", done.stdout), strict=True)]
+    by_position = {one["position"]: one for one in found["differences"]}
+    one_is_right = [one for one in found["differences"] if one["label"] in one["digits"]]
+    assert len(shown) == 10 <= len(one_is_right)
+    for text, position in shown:
+        one = by_position[int(position)]
+        assert text == f"{one['label']}→{one['digits'][0]} {one['digits'][1]}"
+        assert one in one_is_right
     assert max(map(len, lines)) <= COLUMNS
     alone = json.loads(command("evaluate", "--data", "sample", "-m", "other.keras", "--json").stdout)
     assert found["models"][1] == {"model": "other.keras", **alone}

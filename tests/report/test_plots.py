@@ -10,7 +10,10 @@ from helpers import DIGITS, short_config
 from PIL import Image
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.report.plots import save_evaluation_sheet, save_training_sheet
+from mnistcnn.inference.evaluation import compare
+from mnistcnn.model.model_file import load_model
+from mnistcnn.model.pretrained import model_file
+from mnistcnn.report.plots import save_comparison_sheet, save_evaluation_sheet, save_training_sheet
 from mnistcnn.results import TrainingHistory, TrainingResult
 from mnistcnn.training.run import train
 
@@ -69,6 +72,27 @@ def test_the_evaluation_sheet_says_what_it_shows(result: TrainingResult, tmp_pat
     assert text.count("<image ") == 1 + len(test.worst_mistakes)
 
 
+def test_the_comparison_sheet_says_what_it_shows(result: TrainingResult, tmp_path: Path) -> None:
+    """Each model's name and accuracy, and the most telling images with their answers; the file is the same twice."""
+    assert result.model is not None
+    pretrained = load_model(model_file("pretrained"), "numpy")
+    comparison = compare({"short.keras": result.model, "a/folder/of/models/pretrained": pretrained}, DIGITS)
+    for name in ("sheet.svg", "again.svg"):
+        save_comparison_sheet(comparison, tmp_path / name)
+    text = (tmp_path / "sheet.svg").read_text()
+    assert text == (tmp_path / "again.svg").read_text()
+    for words in ("short.keras", "…er/of/models/pretrained", "Recall by digit"):
+        assert words in text
+    for found in comparison.evaluations:
+        assert f">{100 * found.accuracy:.2f} %<" in text
+    for difference in comparison.most_telling[:20]:
+        assert f">{difference.label} → {difference.digits[0]} {difference.digits[1]}<" in text
+        assert f">{difference.name}<" in text
+    alike = compare({"a": pretrained, "b": pretrained}, DIGITS)
+    save_comparison_sheet(alike, tmp_path / "alike.svg")
+    assert "Every image is read alike" in (tmp_path / "alike.svg").read_text()
+
+
 def test_a_sheet_has_its_own_light_paper(result: TrainingResult, tmp_path: Path) -> None:
     """White and opaque, so that a dark page does not swallow its ink."""
     save_training_sheet(result, tmp_path / "sheet.png")
@@ -94,7 +118,7 @@ def test_a_sheet_that_cannot_be_written_leaves_what_was_there(result: TrainingRe
 
 
 def test_commands_draw(command: Run, tmp_path: Path) -> None:
-    """`--plot` on train and evaluate; a plot that exists is not replaced without --force."""
+    """`--plot` on train and evaluate, of several models too; a plot is not replaced without --force."""
     assert command("train", *SHORT, "-q", "--plot", "run.svg").returncode == 0
     assert ">tutorial recipe, 20 steps<" in (tmp_path / "run.svg").read_text()
     evaluate = ("evaluate", "--data", "sample", "--plot", "sheet.pdf")
@@ -108,6 +132,9 @@ def test_commands_draw(command: Run, tmp_path: Path) -> None:
     )
     assert command(*evaluate, "--force").returncode == 0
     assert (tmp_path / "sheet.pdf").read_bytes() == before
+    both = ("-m", "mnistcnn.keras", "-m", "pretrained", "--plot", "both.svg")
+    assert command("evaluate", "--data", "sample", *both).returncode == 0
+    assert ">pretrained<" in (tmp_path / "both.svg").read_text()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +146,6 @@ def test_commands_draw(command: Run, tmp_path: Path) -> None:
         (["train", "--tensorboard", "file"], 1, "file is a file: name a folder with --tensorboard"),
         (["train", "--tensorboard", "boards"], 1, "boards holds another run's event files: replace them with --force"),
         (["evaluate", "--plot", "run.jpg"], 2, "--plot must be a .png, .svg, .pdf file; received 'run.jpg'"),
-        (["evaluate", "-m", "a", "-m", "b", "--plot", "c.png"], 2, "--plot must be left out with 2 models, since it"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_any_work(

@@ -1,5 +1,6 @@
 """What TensorBoard reads in the event files of a run, read back with TensorBoard's own reader."""
 
+import time
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from mnistcnn.report.tensorboard_log import TensorBoardLog
 from mnistcnn.results import TrainingResult, TrainingValidation
 from mnistcnn.runtime.outputs import Outputs, event_files
 from mnistcnn.training.run import train
+
+HOUR = 3600  # seconds
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorboard")  # its own use of NumPy
 
@@ -36,6 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Events, Trainin
 
 def test_scalars_are_those_of_the_records(run: tuple[Path, Events, TrainingResult]) -> None:
     """Loss and accuracy of the batches, the validations and the test, each in a run of its own, in float32."""
+    began = time.time() - HOUR
     folder, events, result = run
     train_run = read(folder, "train")
     assert set(train_run.Tags()["scalars"]) == {"loss", "accuracy", "steps_per_second"}
@@ -48,6 +52,9 @@ def test_scalars_are_those_of_the_records(run: tuple[Path, Events, TrainingResul
     assert result.test is not None
     [loss] = read(folder, "test").Scalars("loss")
     assert (loss.step, loss.value) == (20, np.float32(result.test.loss))
+    times = [*(scalar.wall_time for scalar in train_run.Scalars("loss")), loss.wall_time]
+    assert began < times[0] < times[-1] <= time.time()
+    assert times == sorted(times)
 
 
 def test_histograms_are_those_of_the_logged_probabilities(run: tuple[Path, Events, TrainingResult]) -> None:
