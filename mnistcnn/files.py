@@ -1,12 +1,13 @@
-"""Files that are written whole or not at all, and two guards for reading zip and .npz files that may be damaged.
+"""Files that are written whole or not at all, and guards for reading files that may be damaged, or something else.
 
 Paths and bytes go in. `UNREADABLE` lists what reading a damaged file raises; `directory_bytes` tells the size of a
-zip's directory before it is parsed. Nothing here knows what the files hold.
+zip's directory before it is parsed; `kind_of` says what a file is by its first bytes.
 """
 
 import errno
 import math
 import os
+import re
 import shutil
 import tempfile
 import tokenize
@@ -33,6 +34,19 @@ _ZIP64_LOCATOR = b"PK\x06\x07"
 # bytes: both records
 TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20
 
+# what a file with these first bytes is called in a message
+_SIGNATURES = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"\x1f\x8b": "a gzip file",
+    b"%PDF": "a PDF document",
+    b"\x93NUMPY": "a single NumPy array",
+    b"version https://git-lfs": "a pointer of Git LFS, in whose place `git lfs pull` puts the file",
+    b"PK\x03\x04": "a damaged or cut-off zip file",
+}
+
 # suffix: of a file that is being written (no other program uses it, so a killed writer's leftovers can be removed)
 UNFINISHED = ".unfinished"
 
@@ -40,6 +54,25 @@ UNFINISHED = ".unfinished"
 def expanded(path: str) -> str:
     """Return a path with the home folder in the place of `~`, which stays if there is no home folder."""
     return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises then
+
+
+def is_address(path: str) -> bool:
+    """Tell whether a path is an address in the web, perhaps with a slash lost on its way through Path."""
+    return re.match(r"https?:/", path) is not None
+
+
+def kind_of(data: bytes) -> str:
+    """Return in words what a file is that begins with some bytes."""
+    if not data:
+        return "an empty file"
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            return kind
+    if re.match(rb"\s*<(!doctype html|html)", data, re.IGNORECASE):
+        return "a web page, perhaps in the place of a download"
+    if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:512]):
+        return "a text file"
+    return "a file of an unknown kind"
 
 
 def real_path(path: Path) -> Path:

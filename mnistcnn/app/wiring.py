@@ -162,21 +162,26 @@ def read_pictures(
     left to right, or one with an `error`. Raises MnistcnnError if the model cannot be read, TypeError for what is not
     a picture.
     """
-    pictures = _found(given, stdin)
+    pictures = _found(given, stdin, process)
     [trained] = load_models([model], process, len(pictures))  # before NumPy is imported, which it sets up
     from mnistcnn.inference.prediction import predict_numbers
 
     return len(pictures), predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
 
 
-def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None) -> "list[Picture]":
-    """Return pictures, found by their names or made of images and arrays; such a picture is named by its place."""
-    from mnistcnn.pictures.finding import find_pictures
+def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None, process: Process) -> "list[Picture]":
+    """Return pictures, found by their names or made of images and arrays; such a picture is named by its place.
+
+    What is skipped in folders is a warning.
+    """
+    from mnistcnn.pictures.finding import find_pictures, skipped
 
     found: list[Picture] = []
     for each in _flat(given):
         if isinstance(each, str | os.PathLike):
             found += find_pictures([os.fspath(each)], stdin)
+            if Path(each).is_dir() and (notice := skipped(Path(each))):
+                process.warn(notice)
         else:
             from mnistcnn.pictures.in_memory import numbered, pictures_of
 

@@ -5,6 +5,8 @@ The files come from mirrors, are checked against their SHA-256, and are kept gzi
 
 import hashlib
 import queue
+import re
+import textwrap
 import threading
 import time
 import zlib
@@ -40,6 +42,8 @@ FIRST_BYTE_SECONDS = 6  # seconds: the wait for a mirror's first byte (two mirro
 STALL_SECONDS = 10  # seconds: the wait for a mirror's next bytes
 FILE_SECONDS = 300  # seconds: the wait for a whole file, so that an answer that drips without end is given up
 
+LONGEST_CAUSE = 120  # characters: the most that a message quotes of a failure
+
 OnBytes = Callable[[int], None]
 
 
@@ -73,7 +77,7 @@ def _from_any_mirror(name: str, mirrors: tuple[str, ...], on_bytes: OnBytes) -> 
             compressed = b"".join(_pieces(f"{mirror}{name}.gz", CONTENT_BYTES[name], on_bytes))
             content = _unpacked(compressed, CONTENT_BYTES[name])
         except (requests.RequestException, TimeoutError, EOFError, OSError, zlib.error) as error:
-            problems.append(f"{mirror}: {type(error).__name__}")
+            problems.append(f"{mirror}: {_cause(error)}")
             continue
         if is_mnist_content(name, content):
             return compressed
@@ -82,6 +86,16 @@ def _from_any_mirror(name: str, mirrors: tuple[str, ...], on_bytes: OnBytes) -> 
         f"MNIST could not be downloaded ({'; '.join(problems)}): "
         "check the network, or name a folder that holds its files"
     )
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason of a failed download in a few words, such as "Connection refused"."""
+    inner = getattr(error, "reason", None) or next(iter(error.args), None)
+    if isinstance(inner, BaseException):
+        return _cause(inner)
+    text = " ".join(str(error).split())
+    text = re.sub(r"^(<.*?>|\w+\(.*?\)): ", "", text)  # urllib3 begins with its connection's name
+    return textwrap.shorten(text.partition(" for url: ")[0], LONGEST_CAUSE) or type(error).__name__
 
 
 def _pieces(url: str, max_bytes: int, on_bytes: OnBytes) -> Iterator[bytes]:
@@ -111,7 +125,7 @@ def _pieces(url: str, max_bytes: int, on_bytes: OnBytes) -> Iterator[bytes]:
         try:
             piece = arrived.get(timeout=max(0, min(patience, deadline - time.monotonic())))
         except queue.Empty:
-            raise TimeoutError from None
+            raise TimeoutError("no answer in time") from None
         if piece is None:
             return
         if isinstance(piece, Exception):

@@ -1,6 +1,7 @@
 """Labelled images and where they come from: MNIST, the sample in the package, a person's own files and folders."""
 
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -14,12 +15,14 @@ from mnistcnn.data.download import OnBytes, fetch_mnist, is_mnist_content, keras
 from mnistcnn.data.idx import encode_idx, read_idx
 from mnistcnn.data.npz import read_npz_array
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError, parameter
-from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures
+from mnistcnn.files import is_address
+from mnistcnn.pictures.finding import Picture, class_folders, labelled_pictures, skipped
 from mnistcnn.pictures.preparing import read_digits
 from mnistcnn.wording import counted
 
 VALIDATION_IMAGES = 5_000  # images: the most that are held out to validate (the first 5,000, as in the tutorial)
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
+LISTED = 5  # broken pictures: the most that a message lists
 FOLDER_SPLIT_SEED = 0  # seed: the order in which pictures in class folders are split
 
 
@@ -44,9 +47,15 @@ def load_dataset(source: str | None = None, *, on_bytes: OnBytes = lambda count:
 def mnist(on_bytes: OnBytes = lambda count: None) -> Dataset:
     """Return MNIST from Keras's cache, downloading it if it is missing. Its content is verified when it is read."""
     archive, folder = keras_datasets_folder() / "mnist.npz", keras_datasets_folder() / "mnist"
-    if not archive.is_file():
-        fetch_mnist(folder, on_bytes=on_bytes)
-    source = archive if archive.is_file() else folder
+    is_whole = archive.is_file() and zipfile.is_zipfile(archive)  # a download of Keras's may have been cut off
+    if not is_whole:
+        try:
+            fetch_mnist(folder, on_bytes=on_bytes)
+        except MnistcnnError as error:
+            if archive.is_file():
+                raise MnistcnnError(f"{archive} is cut off or damaged, delete it. {error}") from error
+            raise
+    source = archive if is_whole else folder
 
     def verified(kind: str) -> Split:
         split = _read_pair(source, kind)
@@ -70,7 +79,8 @@ def from_path(path: Path) -> Dataset:
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if not path.is_dir():
         named = parameter("data", path)
-        raise MnistcnnError(f"{named}: no such file or folder; give mnist, sample, or a path that exists")
+        problem = "cannot be read from the web: download it" if is_address(str(path)) else "no such file or folder"
+        raise MnistcnnError(f"{named}: {problem}; give mnist, sample, or a path that exists")
     if any(_idx_path(path, f"{kind}-images-idx3-ubyte") for kind in ("train", "t10k")):
         return _with_validation(name, lambda kind: _read_pair(path, kind))
     if class_folders(path):
@@ -138,8 +148,20 @@ def _read_class_folders(folder: Path) -> Split:
     found = labelled_pictures(folder)
     if not found:
         raise MnistcnnError(f"{folder} holds no pictures: expected some in its folders 0 to 9")
+    images, problems = [], []
+    for picture in found:
+        try:
+            images.append(_read_digit(picture))
+        except MnistcnnError as error:
+            problems.append(str(error))
+    if problems:
+        more = f"; and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
+        raise MnistcnnError(
+            f"{counted(len(problems), 'picture')} of {len(found):,} cannot be used, mend or remove them: "
+            f"{'; '.join(problems[:LISTED])}{more}"
+        )
     return Split(
-        images=np.stack(list(map(_read_digit, found))),
+        images=np.stack(images),
         labels=np.array([picture.label for picture in found], np.uint8),
         files=np.array([picture.name for picture in found]),
     )
@@ -155,9 +177,11 @@ def _read_digit(picture: Picture) -> np.ndarray:
 def _from_class_folders(name: str, training: Path, testing: Path | None = None) -> Dataset:
     """Hold out a seeded tenth of the pictures for validation and, without a folder for testing, another for testing.
 
-    Pictures in which no digit was found are not trained on.
+    Pictures in which no digit was found are not trained on. A notice says what is skipped.
     """
     everything = cache(lambda: _read_class_folders(training))
+    folders = [folder for folder in (training, testing) if folder is not None and folder.is_dir()]
+    notice = "; ".join(filter(None, map(skipped, folders))) or None
 
     def tenths(first: int, last: int) -> Split:
         order = np.random.RandomState(FOLDER_SPLIT_SEED).permutation(len(everything()))
@@ -168,5 +192,6 @@ def _from_class_folders(name: str, training: Path, testing: Path | None = None) 
         "validation": lambda: tenths(0, 1),
     }
     if testing:
-        return Dataset(name, readers | {"test": cache(lambda: _read_class_folders(testing))})
-    return Dataset(name, readers | {"test": lambda: tenths(1, 2), "all": everything}, default_split="all")
+        return Dataset(name, readers | {"test": cache(lambda: _read_class_folders(testing))}, notice=notice)
+    readers |= {"test": lambda: tenths(1, 2), "all": everything}
+    return Dataset(name, readers, default_split="all", notice=notice)

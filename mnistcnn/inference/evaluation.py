@@ -22,6 +22,10 @@ from mnistcnn.inference.measures import (
 from mnistcnn.model.model_file import TrainedModel
 from mnistcnn.results import Comparison, Difference, Evaluation, Mistake
 
+# accuracy: below it, images are tried with rows and columns exchanged, so many of them
+LOW_ACCURACY, TURNED_IMAGES = 0.5, 500
+# × the accuracy: if exchanged images are read so much better, a notice says so
+MUCH_BETTER = 2
 # mistakes: the most that an evaluation shows
 WORST_MISTAKES = 20
 
@@ -77,16 +81,22 @@ def _evaluation(trained: TrainedModel, logits: np.ndarray, images: Split, datase
         confusion=tuple(map(tuple, confusion.tolist())),
         calibration=bins,
         worst_mistakes=_mistakes(softmax(logits), images, WORST_MISTAKES),
-        notice=_notice(trained, dataset),
+        notice=_notice(trained, dataset, images, hits / len(images)),
     )
 
 
-def _notice(trained: TrainedModel, dataset: Dataset) -> str | None:
-    """Return what a reader of the measures must know: that the model may have been trained on these very images."""
-    source = dataset.taken_from
-    if source is None or trained.metadata.data != source:
-        return None
-    return f"{dataset.name} is taken from the training images of {source}: a model trained on {source} may know them"
+def _notice(trained: TrainedModel, dataset: Dataset, images: Split, accuracy: float) -> str | None:
+    """Return what a reader of the measures must know: the model may know these images, or they lie on their side."""
+    name, source = dataset.name, dataset.taken_from
+    if source is not None and trained.metadata.data == source:
+        return f"{name} is taken from the training images of {source}: a model trained on {source} may know them"
+    if accuracy < LOW_ACCURACY:
+        few = images[:TURNED_IMAGES]
+        turned = float((trained.logits(few.images.transpose(0, 2, 1)).argmax(axis=1) == few.labels).mean())
+        if turned > MUCH_BETTER * accuracy:
+            share = f"{100 * turned:.0f} %"
+            return f"with rows and columns exchanged {share} would be right: are the images turned, as EMNIST's are?"
+    return None
 
 
 def misread_images(trained: TrainedModel, images: Split) -> tuple[Mistake, ...]:

@@ -5,7 +5,6 @@ limits, and nothing is ever extracted. It does not know what the members mean.
 """
 
 import json
-import re
 import reprlib
 import stat
 import zipfile
@@ -16,24 +15,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import directory_bytes
+from mnistcnn.files import directory_bytes, is_address, kind_of
 
 # bytes: the largest model file that is read (this network, trained with Adam and saved by Keras itself, has 40 MB)
 _MAX_FILE_BYTES = 64 << 20
 # bytes: the largest zip directory that is read, because zipfile builds an object for every entry in it
 _MAX_DIRECTORY_BYTES = 16 << 10
-
-# What a file with these first bytes is called in a message.
-_SIGNATURES = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"\x1f\x8b": "a gzip file",
-    b"%PDF": "a PDF document",
-    b"version https://git-lfs": "a pointer of Git LFS, in whose place `git lfs pull` puts the file",
-    b"PK\x03\x04": "a damaged or cut-off zip file",
-}
 
 _shortened = reprlib.Repr()
 _shortened.maxlist = _shortened.maxtuple = _shortened.maxdict = 12
@@ -90,7 +77,7 @@ def require_file(path: Path) -> int:
     try:
         status = path.stat()
     except FileNotFoundError as error:
-        if re.match(r"https?:/", str(path)):
+        if is_address(str(path)):
             raise MnistcnnError("a model cannot be read from the web: download it, and name the file") from error
         raise MnistcnnError(
             f"there is no model at {path}; make one with `mnistcnn train`, or name another file"
@@ -122,22 +109,9 @@ def _unreadable(path: Path, error: OSError) -> MnistcnnError:
 def _check_directory(path: Path, data: bytes) -> None:
     size = directory_bytes(data)
     if size is None:
-        raise MnistcnnError(f"{path} is {_kind(data)}, not a model; name a .keras file")
+        raise MnistcnnError(f"{path} is {kind_of(data)}, not a model; name a .keras file")
     if size > _MAX_DIRECTORY_BYTES:
         raise MnistcnnError(f"{path} is a zip file with too many entries for a model; name a .keras file")
-
-
-def _kind(data: bytes) -> str:
-    if not data:
-        return "an empty file"
-    for signature, kind in _SIGNATURES.items():
-        if data.startswith(signature):
-            return kind
-    if re.match(rb"\s*<(!doctype html|html)", data, re.IGNORECASE):
-        return "a web page, perhaps in the place of a download"
-    if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:512]):
-        return "a text file"
-    return "a file of an unknown kind"
 
 
 def _check_names(path: Path, names: list[str], limits: Mapping[str, int], optional: frozenset[str]) -> None:

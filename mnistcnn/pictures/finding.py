@@ -6,12 +6,15 @@ It does not know whether a file holds a picture: only its suffix is looked at, a
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.files import is_address
+from mnistcnn.wording import counted
 
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
 # suffixes of the files that are taken for pictures in a folder
@@ -54,6 +57,8 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
             if not files:
                 yield Picture(argument, error=f"{argument} matches no file: check the pattern")
             yield from (Picture(str(file), file) for file in files)
+        elif is_address(argument):
+            yield Picture(argument, error=f"{argument} is an address: download the picture, and name its file")
         else:
             yield Picture(argument, path)
 
@@ -85,7 +90,33 @@ def labelled_pictures(folder: Path) -> list[Picture]:
     return [Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)]
 
 
-def natural_order(path: Path) -> list[tuple[int, int | str]]:
+def skipped(folder: Path) -> str | None:
+    """Return in words how many visible files and folders of a folder are not read, and why; None if all are."""
+    classes = [place for _, place in class_folders(folder)]
+    beside = len(picture_files(folder)) if classes else 0
+    folders = sum(path.is_dir() for path in _visible(folder)) - len(classes)
+    suffixes = Counter(
+        path.suffix.lower() or "no suffix"
+        for place in classes or [folder]
+        for path in _visible(place)
+        if path.is_file() and path.suffix.lower() not in SUFFIXES
+    )
+    reasons = [
+        *([f"{counted(beside, 'picture')} beside the folders 0 to 9"] if beside else []),
+        *([counted(folders, "folder")] if folders else []),
+        *(f"{counted(count, 'file')} with {suffix}" for suffix, count in sorted(suffixes.items())),
+    ]
+    return f"skipped in {folder}: {', '.join(reasons)}" if reasons else None
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        raise MnistcnnError(f"{folder} cannot be listed: {error.strerror}") from error
+
+
+def natural_order(path: Path | str) -> list[tuple[int, int | str]]:
     """Return a sorting key under which 2.png stands before 10.png."""
     parts = re.split(r"(\d+)", str(path))
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
@@ -93,8 +124,5 @@ def natural_order(path: Path) -> list[tuple[int, int | str]]:
 
 def picture_files(folder: Path) -> list[Path]:
     """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
-    try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise MnistcnnError(f"{folder} cannot be listed: {error.strerror}") from error
-    return sorted((path for path in files if not path.name.startswith(".")), key=natural_order)
+    files = [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted(files, key=natural_order)

@@ -136,6 +136,26 @@ def test_without_a_good_mirror_nothing_is_left(tmp_path: Path, mirror: Callable[
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("address", "variables", "reason"),
+    [
+        ("http://127.0.0.1:9/", {}, "Connection refused"),
+        ("https://127.0.0.1:9/", {"REQUESTS_CA_BUNDLE": "nowhere.pem"}, "invalid path: nowhere.pem"),
+    ],
+)
+def test_the_cause_of_a_failure_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, variables: dict[str, str], reason: str
+) -> None:
+    """The error quotes the innermost exception, so that a person knows what to mend."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"no_proxy": "", "NO_PROXY": "", **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(MnistcnnError, match=rf"could not be downloaded \({address}: .*{reason}") as e:
+        download.fetch_mnist(tmp_path, mirrors=(address,))
+    assert "object at 0x" not in str(e.value)
+
+
 def test_a_refused_connection_falls_through(tmp_path: Path, mirror: Callable[[Answer], str]) -> None:
     """fetch_mnist asks the second mirror if nobody listens at the first one's address."""
     download.fetch_mnist(tmp_path, mirrors=("http://127.0.0.1:9/", mirror(good)))

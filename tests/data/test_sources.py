@@ -68,6 +68,21 @@ def test_an_npz_file_is_a_dataset(tmp_path: Path) -> None:
     assert_splits_are_the_tutorials(load_dataset(str(path)))
 
 
+@pytest.mark.parametrize(
+    "images",
+    [IMAGES[..., None], IMAGES[:, None], IMAGES.reshape(40, 784), IMAGES.astype(np.float32), IMAGES / 255],
+    ids=lambda images: f"{images.shape} {images.dtype}",
+)
+@pytest.mark.parametrize("labels", [LABELS[:, None], np.eye(10)[LABELS], LABELS.astype(float)], ids=lambda a: a.shape)
+def test_arrays_as_other_programs_save_them_are_a_dataset(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray
+) -> None:
+    """Channels, flat rows, floats, one-hot labels and MedMNIST's names say the same as Keras's arrays."""
+    path = tmp_path / "d.npz"
+    np.savez(path, train_images=images, train_labels=labels, test_images=TEST_IMAGES, test_labels=TEST_LABELS)
+    assert_splits_are_the_tutorials(load_dataset(str(path)))
+
+
 def test_class_folders_are_a_dataset(tmp_path: Path) -> None:
     """All pictures are measured by default; a seeded tenth validates, another tests, the rest trains."""
     dataset = load_dataset(str(write_class_folder(tmp_path / "pictures", 4)))
@@ -93,6 +108,47 @@ def test_train_and_test_folders_are_honoured(tmp_path: Path) -> None:
     dataset = load_dataset(str(tmp_path))
     assert [len(dataset.split(name)) for name in ("train", "validation", "test")] == [18, 2, 10]
     assert dataset.default_split == "test"
+
+
+def test_what_is_skipped_in_class_folders_is_counted(tmp_path: Path) -> None:
+    """The notice of a dataset names pictures beside its class folders, and files that are not pictures."""
+    folder = write_class_folder(tmp_path / "pictures", 1)
+    assert load_dataset(str(folder)).notice is None
+    for name in ("3/a.heic", "4/b.heic", "4/.hidden", "beside.png", "notes.txt", "more/c.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"")
+    reasons = "1 picture beside the folders 0 to 9, 1 folder, 2 files with .heic"
+    assert load_dataset(str(folder)).notice == f"skipped in {folder}: {reasons}"
+
+
+def test_all_broken_pictures_are_named_at_once(tmp_path: Path) -> None:
+    """The error counts them and gives the reasons of the first; whoever mends them needs no second try."""
+    folder = write_class_folder(tmp_path / "pictures", 1)
+    for digit in range(7):
+        (folder / str(digit) / "0.png").write_bytes(b"broken")
+    with pytest.raises(
+        MnistcnnError, match=r"^7 pictures of 10 cannot be used, mend or remove them: .*; and 2 more$"
+    ) as e:
+        load_dataset(str(folder)).split("all")
+    assert str(e.value).count("0.png is not a picture") == 5
+
+
+def test_a_download_of_kerass_that_was_cut_off_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    """MNIST is fetched instead; if it is out of reach, the error names the file, and unnamed data is the sample."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "keras-home" / "datasets").mkdir(parents=True)
+    for content in (b"", b"<html>proxy</html>", b"PK\x03\x04 cut"):
+        (tmp_path / "keras-home" / "datasets" / "mnist.npz").write_bytes(content)
+        with pytest.raises(
+            MnistcnnError, match=r"mnist\.npz is cut off or damaged, delete it\. MNIST could not be down"
+        ):
+            load_dataset("mnist")
+    sample = load_dataset()
+    assert sample.name == "sample"
+    assert "delete it" in str(sample.notice)
 
 
 def test_the_sample_holds_500_images_of_each_digit_drawn_as_mnist_draws_them() -> None:
@@ -199,8 +255,15 @@ def test_idx_files_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str
             {"x_train": np.array([{}], dtype=object)},
             "x_train holds object values; expected whole numbers from 0 to 255",
         ),
-        ({"x_train": IMAGES / 255.0}, "x_train holds float64 values; expected whole numbers from 0 to 255"),
-        ({"x_train": IMAGES.astype(int) - 1}, "x_train holds int64 values; expected whole numbers from 0 to 255"),
+        ({"x_train": IMAGES, "arr_0": LABELS}, "has no array y_train: expected x_train, y_train, x_test and y_test"),
+        (
+            {"x_train": IMAGES / 9.0, "y_train": LABELS},
+            "x_train holds float64 values; expected whole numbers from 0 to",
+        ),
+        ({"x_train": IMAGES.astype(int) - 1, "y_train": LABELS}, "x_train holds int64 values; expected whole numbers"),
+        ({"x_train": IMAGES[:, 1:], "y_train": LABELS}, r"x_train: expected images \(N, 28, 28\), got \(40, 27, 28\)"),
+        ({"x_train": IMAGES, "y_train": np.zeros((40, 3))}, r"y_train: expected labels \(N,\), got \(40, 3\)"),
+        ({"x_train": IMAGES, "y_train": LABELS + 0.5}, "y_train holds float64 values; expected whole numbers"),
     ],
 )
 def test_npz_files_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
@@ -211,12 +274,22 @@ def test_npz_files_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str,
         load_dataset(str(path)).split("train")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00"])
-def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes) -> None:
-    """The error names the file, whatever its bytes are."""
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "an empty file"),
+        (b"not a zip", "a text file"),
+        (b"PK\x03\x04 cut", "a damaged or cut-off zip file"),
+        (b"\x93NUMPY\x01\x00", "a single NumPy array"),
+        (b"<!DOCTYPE html>", "a web page, perhaps in the place of a download"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS, in whose place `git lfs pull` puts"),
+    ],
+)
+def test_a_file_that_is_no_npz_is_refused(tmp_path: Path, content: bytes, kind: str) -> None:
+    """The error says what the file is, and what was expected."""
     path = tmp_path / "d.npz"
     path.write_bytes(content)
-    with pytest.raises(MnistcnnError, match=r"d\.npz"):
+    with pytest.raises(MnistcnnError, match=rf"d\.npz is {kind}.*, not an \.npz file: expected a zip"):
         load_dataset(str(path)).split("train")
 
 
@@ -234,6 +307,8 @@ def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
         MnistcnnError, match="is not a dataset: expected IDX files .* or folders of pictures named 0 to 9"
     ):
         load_dataset(str(tmp_path))
+    with pytest.raises(MnistcnnError, match="cannot be read from the web: download it; give mnist, sample, or a path"):
+        load_dataset("https://example.org/mnist.npz")
     with pytest.raises(MnistcnnError, match="no such file or folder; give mnist, sample, or a path that exists"):
         load_dataset(str(tmp_path / "nowhere"))
 

@@ -14,6 +14,7 @@ from sklearn.metrics import (
     confusion_matrix as reference_confusion_matrix,
 )
 
+from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.sources import bundled_sample
 from mnistcnn.inference.evaluation import compare, evaluate
 from mnistcnn.inference.measures import (
@@ -27,8 +28,9 @@ from mnistcnn.inference.measures import (
     wilson_interval,
 )
 from mnistcnn.model.metadata import ModelMetadata
-from mnistcnn.model.model_file import TrainedModel
+from mnistcnn.model.model_file import TrainedModel, load_model
 from mnistcnn.model.network import build_model, initial_weights
+from mnistcnn.model.pretrained import model_file
 
 RANDOM = np.random.RandomState(7)
 LABELS = RANDOM.randint(10, size=3_000)
@@ -69,6 +71,16 @@ def test_the_confusion_matrix_and_what_follows_are_scikit_learns() -> None:
     expected = precision_recall_fscore_support(labels, answers, labels=range(10), zero_division=np.nan)
     found = [(row.precision, row.recall, row.f1, row.images) for row in measures_by_class(counts, counts.sum(axis=1))]
     np.testing.assert_allclose(np.array(found, float), np.transpose(expected), atol=1e-12)  # None becomes NaN
+
+
+def test_images_that_lie_on_their_side_are_told_of() -> None:
+    """A notice says so if a model reads them far better with rows and columns exchanged, as EMNIST's."""
+    trained = load_model(model_file("pretrained"), "numpy")
+    upright = bundled_sample().split("test")
+    turned = Split(np.ascontiguousarray(upright.images.transpose(0, 2, 1)), upright.labels)
+    assert evaluate(trained, Dataset("mine", {"test": lambda: upright})).notice is None
+    notice = evaluate(trained, Dataset("mine", {"test": lambda: turned})).notice
+    assert notice == "with rows and columns exchanged 100 % would be right: are the images turned, as EMNIST's are?"
 
 
 def test_calibration_is_scikit_learns() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from drawn_pictures import encoded, seven
 from PIL import Image
 
-from mnistcnn.pictures.finding import find_pictures
+from mnistcnn.pictures.finding import find_pictures, skipped
 
 
 def test_class_folders_are_found_with_their_labels(tmp_path: Path) -> None:
@@ -20,3 +20,20 @@ def test_class_folders_are_found_with_their_labels(tmp_path: Path) -> None:
         (7, "9.png"),
         (7, "10.png"),
     ]
+
+
+def test_an_address_is_not_a_file() -> None:
+    """The error says to download the picture, and shows the address as it was given."""
+    [picture] = find_pictures(["https://example.org/7.png"], BytesIO())
+    assert picture.error == "https://example.org/7.png is an address: download the picture, and name its file"
+
+
+def test_what_is_not_read_in_a_folder_is_counted(tmp_path: Path) -> None:
+    """Files that are not pictures and folders are skipped, hidden ones aside; a folder of pictures alone skips none."""
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    assert skipped(tmp_path) is None
+    for name in ("b.heic", "c.HEIC", "README", "more/d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert skipped(tmp_path) == f"skipped in {tmp_path}: 1 folder, 2 files with .heic, 1 file with no suffix"
