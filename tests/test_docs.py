@@ -11,6 +11,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+TOUR = ROOT / "docs" / "tour.ipynb"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "tests" / "benchmarks" / "README.md"]
 
 
@@ -32,6 +33,30 @@ def test_the_library_example_runs(python: Run, tmp_path: Path) -> None:
     assert re.fullmatch(r"3s found: \d+%", recall)
     assert re.fullmatch(r"1 0\.\d+", digit)
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_tour_runs(python: Run, tmp_path: Path) -> None:
+    """Every cell of docs/tour.ipynb runs: it shows the run in one display, the 7 is read, and the letter is unsure."""
+    nbformat = pytest.importorskip("nbformat", reason="the extra `test` installs it")
+    pytest.importorskip("nbclient", reason="the extra `test` installs it")
+    python("run_notebook.py", str(TOUR), str(tmp_path / "tour.ipynb"))
+    cells = nbformat.read(tmp_path / "tour.ipynb", as_version=4).cells
+    outputs = [cell.outputs for cell in cells if cell.cell_type == "code"]
+    assert [[output.output_type for output in each] for each in outputs] == [
+        [], ["display_data"], ["execute_result"], ["stream"], ["execute_result"], ["execute_result"], ["stream"]
+    ]  # fmt: skip
+    assert "step 300 of 300; trained in" in outputs[1][0].data["text/html"]
+    assert "<br>7</div>" in outputs[5][0].data["text/html"]
+    assert "<br>unsure: " in outputs[5][0].data["text/html"]
+    assert outputs[6][0].text == "7 True 7\n"
+
+
+def test_the_tour_shows_its_outputs() -> None:
+    """The notebook in docs/ has been run as it stands, so that whoever reads it on the web sees what it shows."""
+    cells = [cell for cell in json.loads(TOUR.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert TOUR.stat().st_size < 100_000
 
 
 def test_the_readme_fits_a_newcomer() -> None:
