@@ -106,6 +106,7 @@ class TrainingView:
             expand=True,
         )
         self._task = self._progress.add_task("", start=False, total=1)
+        self._heading = ""
         self._losses: list[float] = []
         self._record: TrainingRecord | None = None
         self._log: deque[LogEvent] = deque(maxlen=LINES_AT_HAND)
@@ -148,7 +149,8 @@ class TrainingView:
         if self._quiet:
             return
         self._losses = [point.loss for point in event.history.records]
-        self._console.print(start_line(event))
+        self._heading = start_line(event)
+        self._console.print(self._heading)
         if self._is_live:
             self._progress.update(self._task, total=event.config.steps, completed=event.start_step)
             self._progress.start_task(self._task)
@@ -176,6 +178,7 @@ class TrainingView:
         self._size = self._console.size
         self._live.stop()
         self._console.control(Control.home(), Control.clear())
+        self._console.print(self._heading)
         self._live = self._new_picture()
         self._live.start(refresh=True)
 
@@ -195,12 +198,13 @@ class TrainingView:
         if self._record is None:
             return Group(self._progress)
         columns, lines = self._console.size
+        heading_lines = -(-len(self._heading) // columns)
         drawn = picture(
             self._record,
             self._losses,
             list(self._log),
             columns=columns,
-            lines=lines - 2,  # less the progress bar and the line that the cursor is on
+            lines=lines - heading_lines - 2,  # less the progress bar and the line that the cursor is on
             color=shows_pixels(self._console),
         )
         rows = [styled(pieces) for pieces in drawn]
