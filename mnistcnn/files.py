@@ -34,6 +34,8 @@ _ZIP64_LOCATOR = b"PK\x06\x07"
 # bytes: both records
 TAIL_BYTES = _END_OF_DIRECTORY_BYTES + 20
 
+# bytes: so many of a file's first say what it is
+KIND_BYTES = 512
 # what a file with these first bytes is called in a message
 _SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras once saved models to .h5",
@@ -70,7 +72,9 @@ def kind_of(data: bytes) -> str:
             return kind
     if re.match(rb"\s*<(!doctype html|html)", data, re.IGNORECASE):
         return "a web page, perhaps in the place of a download"
-    if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:512]):
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return "a HEIC photo, which phones and viewers can save as JPEG"
+    if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:KIND_BYTES]):
         return "a text file"
     return "a file of an unknown kind"
 

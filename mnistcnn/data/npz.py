@@ -14,7 +14,7 @@ import numpy as np
 from mnistcnn.data.arrays import as_images, as_labels
 from mnistcnn.data.idx import MAX_CONTENT_BYTES
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import TAIL_BYTES, UNREADABLE, directory_bytes, kind_of
+from mnistcnn.files import KIND_BYTES, TAIL_BYTES, UNREADABLE, directory_bytes, kind_of
 
 _MAX_DIRECTORY_BYTES = 1 << 20  # bytes: the largest zip directory that is parsed (zipfile builds an object an entry)
 _EXPECTED = "expected a zip of the arrays x_train, y_train, x_test and y_test, as Keras's mnist.npz is"
@@ -47,7 +47,7 @@ def read_npz_array(path: Path, name: str) -> np.ndarray:
 
 def _check_directory(path: Path, file: IO[bytes]) -> None:
     """Raise MnistcnnError if a file is not a plain zip, or if its directory would take much memory to parse."""
-    first = file.read(512)
+    first = file.read(KIND_BYTES)
     file.seek(max(0, file.seek(0, 2) - TAIL_BYTES))
     size = directory_bytes(file.read())
     if size is None:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnistcnn.errors import MnistcnnError
+from mnistcnn.files import KIND_BYTES, kind_of
 
 # pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
 MAX_PIXELS = 89_000_000
@@ -91,10 +92,23 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
     except FileNotFoundError as error:
         raise MnistcnnError(f"{name}: no such file") from error
     except UnidentifiedImageError as error:
-        raise MnistcnnError(f"{name} is not a picture that can be read; expected PNG, JPEG, or the like") from error
+        raise MnistcnnError(
+            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{_found(source)}"
+        ) from error
     except Exception as error:  # decoders raise all kinds of errors for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
+
+
+def _found(source: Path | bytes) -> str:
+    """Return the end of a message that says what a file is; of a pipe, which is read by now, nothing is known."""
+    if isinstance(source, Path):
+        if not source.is_file():
+            return ""
+        with source.open("rb") as file:
+            source = file.read(KIND_BYTES)
+    kind = kind_of(source[:KIND_BYTES])
+    return f"; it is {kind}, damaged" if kind.endswith("picture") else f"; it is {kind}"
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:

@@ -254,7 +254,7 @@ def test_one_bad_picture_does_not_stop_the_others(command: Run, trained: Path, t
     assert done.returncode == 1
     assert done.stdout.split()[:2] == ["one.png", "1"]
     assert done.stderr.splitlines() == [
-        "error: text.png is not a picture that can be read; expected PNG, JPEG, or the like",
+        "error: text.png is not a picture that can be read; expected PNG, JPEG, or the like; it is a text file",
         "error: empty holds no pictures: expected PNG, JPEG, or the like",
         "error: *.gif matches no file: check the pattern",
         "error: *.folders matches no file: check the pattern",

@@ -101,11 +101,21 @@ PNG = encoded(Image.fromarray(seven()))
 
 
 DAMAGED = {
-    "nothing": (b"", "is not a picture that can be read; expected PNG, JPEG, or the like"),
-    "text": (b"seven\n" * 20, "is not a picture that can be read"),
+    "nothing": (b"", "is not a picture that can be read; expected PNG, JPEG, or the like; it is an empty file"),
+    "text": (b"seven\n" * 20, "is not a picture .* it is a text file"),
+    "a pointer": (
+        b"version https://git-lfs.github.com/spec/v1\n",
+        "is not a picture .* it is a pointer of Git LFS",
+    ),
+    "a page": (b"<!DOCTYPE html><html>", "is not a picture .* it is a web page, perhaps in the place of a download"),
+    "HEIC": (
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        "is not a picture .* it is a HEIC photo, which phones",
+    ),
+    "PDF": (b"%PDF-1.7\n", "is not a picture .* it is a PDF document"),
     "truncated PNG": (PNG[: len(PNG) // 2], "cannot be read as a picture: "),
     "truncated JPEG": (encoded(Image.fromarray(seven()), "JPEG")[:900], "cannot be read as a picture: "),
-    "a header alone": (PNG[:33], "is not a picture that can be read"),
+    "a header alone": (PNG[:33], "is not a picture .* it is a PNG picture, damaged"),
     "a bomb": (bomb(20_000, 20_000), "is too large: save it with at most 89,000,000 pixels, 65,535 a side"),
     "a little too large": (bomb(10_000, 8_901), "is too large: save it with at most 89,000,000 pixels"),
     "PostScript": (
