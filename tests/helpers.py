@@ -89,6 +89,12 @@ def in_terminal(
         stdout = theirs if results is None else file
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=stdout, stderr=theirs)
     os.close(theirs)
+    shown = all_of_terminal(ours)
+    return process.wait(), shown
+
+
+def all_of_terminal(ours: int) -> str:
+    """Return what was written to a pseudo-terminal until its other end was closed, with plain line ends."""
     shown = b""
     try:
         while piece := os.read(ours, 65536):
@@ -96,7 +102,7 @@ def in_terminal(
     except OSError:  # how Linux says that the other end has closed
         pass
     os.close(ours)
-    return process.wait(), shown.decode().replace("\r\n", "\n")
+    return shown.decode().replace("\r\n", "\n")
 
 
 PATIENCE = 120  # seconds until a condition that never holds fails the test

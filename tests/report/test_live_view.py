@@ -1,15 +1,36 @@
 """What a person sees in a real terminal, 80 columns wide: a pty, and the bytes that arrive there."""
 
 import json
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SHORT, Run
-from helpers import COLUMNS, drawn_one, in_terminal
+from helpers import COLUMNS, all_of_terminal, drawn_one, in_terminal
 from PIL import Image
 
+from mnistcnn.config import config_from_recipe
+from mnistcnn.events import TrainingRecord, TrainingStarted
+from mnistcnn.report.live_view import TrainingView
+from mnistcnn.results import TrainingHistory
+
+RECORD = TrainingRecord(
+    step=50, loss=0.5, accuracy=0.9, steps_per_second=30, labels=[3], probabilities=[[0.1] * 10], first_image=drawn_one
+)
+STARTED = TrainingStarted(
+    config=config_from_recipe("fast", steps=200, batch_size=10),
+    data="sample",
+    train_images=4050,
+    backend="tensorflow",
+    device="cpu:0",
+    precision="float32",
+    start_step=0,
+    history=TrainingHistory(records=(), validations=()),
+    layers=(),
+)
 COLOR = re.compile(r"\x1b\[[\d;]*\b(?:3[0-9]|4[0-9]|9[0-7]|10[0-7])(?:;[\d;]*)?m")
 
 
@@ -44,6 +65,26 @@ def test_training_in_a_terminal_stays_calm(tmp_path: Path, terminal: dict[str, s
         *("step", "10", "20", "validation", "30", "40", "validation"),
         *("trained", "last", "loss", "validation", "sample,", "model", "checkpoint:", "next:"),
     ]  # fmt: skip
+
+
+def test_a_window_that_shrinks_holds_no_stale_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal is cleared, and the heading and the picture are drawn anew, as narrow as it is now."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in ("JPY_PARENT_PID", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    ours, theirs = os.openpty()
+    with open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123 - a descriptor has no path
+        monkeypatch.setattr("sys.stderr", terminal)
+        with TrainingView() as view:
+            view(STARTED)
+            view(RECORD)
+            monkeypatch.setenv("COLUMNS", "60")  # which Rich reads each time, unless it was set before
+            view(replace(RECORD, step=100))
+    before, after = map(lines_of, all_of_terminal(ours).split("\x1b[H\x1b[2J"))
+    assert any(line.endswith("its label") for line in before)
+    assert after[0].startswith("fast recipe: 200 steps of 10 on ")
+    assert max(map(len, after)) == 60
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
