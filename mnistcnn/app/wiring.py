@@ -202,7 +202,8 @@ def sample_images(
 ) -> Iterator[Prediction]:
     """Yield up to `count` images of a split: its first or, with a model `misread`, those that it misreads most surely.
 
-    Each has its label, and a file's name made of its split, its position and, if it is misread, the answer.
+    Each has its label, and a file's name made of its own or else its split and position and, if it is misread, the
+    answer.
     """
     if misread is not None:
         _require([misread], process)
@@ -211,14 +212,19 @@ def sample_images(
     if misread is None:
         images = dataset.split(name)[:count]
         for position, (image, label) in enumerate(zip(images.images, images.labels.tolist(), strict=True)):
-            yield Prediction(file=f"{name}-{position:05}", image=image, label=label)
+            stem = _stem(images.file(position), name, position)
+            yield Prediction(file=f"{stem}.png", image=image, label=label)
         return
     [trained] = load_models([misread], process)
     from mnistcnn.inference.evaluation import misread_images
 
     for mistake in misread_images(trained, dataset.split(name))[:count]:
-        file = f"{name}-{mistake.position:05}-read-as-{mistake.digit}"
-        yield Prediction(file=file, image=mistake.image, label=mistake.label)
+        stem = _stem(mistake.file, name, mistake.position)
+        yield Prediction(file=f"{stem}-read-as-{mistake.digit}.png", image=mistake.image, label=mistake.label)
+
+
+def _stem(file: str | None, split: str, position: int) -> str:
+    return f"{split}-{position:05}" if file is None else Path(file).stem
 
 
 def _require(models: "Sequence[AnyModel]", process: Process) -> None:

@@ -109,6 +109,17 @@ def test_misread_samples_are_those_that_the_model_reads_wrong(command: Run, trai
         assert found[1] != file.parent.name
 
 
+def test_samples_of_class_folders_keep_their_names(command: Run, tmp_path: Path) -> None:
+    """A picture is called by its own file's name, with the answer if it was misread."""
+    (tmp_path / "pictures" / "7").mkdir(parents=True)
+    Image.fromarray(drawn_one()).save(tmp_path / "pictures" / "7" / "scan.v2.png")
+    options = ("--data", "pictures", "--split", "all", "-m", "pretrained", "--backend", "numpy")
+    assert command("samples", "images", *options).returncode == 0
+    assert command("samples", "wrong", *options, "--misread").returncode == 0
+    assert [path.name for path in tmp_path.glob("images/7/*")] == ["scan.v2.png"]
+    assert [path.name for path in tmp_path.glob("wrong/7/*")] == ["scan.v2-read-as-1.png"]
+
+
 def test_training_starts_from_the_weights_of_a_model() -> None:
     """A step at a tiny rate leaves the weights of `init` nearly as they are, and the recipe is `finetune`."""
     result = mnistcnn.train(data="sample", init="pretrained", steps=1, learning_rate=1e-12, quiet=True)

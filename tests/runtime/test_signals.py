@@ -21,12 +21,43 @@ from helpers import PATIENCE, SHORT_RUN, default_signals, logged_records
 
 from mnistcnn.model.model_file import load_model
 from mnistcnn.runtime.outputs import checkpoint_files
+from mnistcnn.runtime.signals import stop_on_interrupt
 
 LONG = ("--steps", "100000")
 # One execution of 50 steps takes seconds, long enough for two signals to arrive within it.
 HEAVY = ("--steps", "100000", "--batch-size", "1000", "--log-every", "50", "--checkpoint-every", "50")
 BOTH = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 Start = Callable[..., subprocess.Popen[str]]
+
+
+def test_a_kernel_lives_on_after_an_interruption() -> None:
+    """Once it is deferred, the first Ctrl-C is a request and the second interrupts; then all is as it was."""
+    before, asked = signal.getsignal(signal.SIGINT), []
+
+    def run() -> None:
+        with stop_on_interrupt() as stop:
+            stop.defer(lambda: asked.append(stop()))
+            signal.raise_signal(signal.SIGINT)
+            asked.append(stop())
+            signal.raise_signal(signal.SIGINT)
+            asked.append(False)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert asked == [True, True]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interruption_with_nothing_to_save_has_a_short_traceback() -> None:
+    """It ends the block at once, without the frames that it went through."""
+
+    def deep(calls: int) -> None:
+        deep(calls - 1) if calls else signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as interrupted, stop_on_interrupt():
+        deep(50)
+    assert len(interrupted.traceback) < 5
+    assert interrupted.value.__suppress_context__
 
 
 @BOTH
