@@ -13,6 +13,9 @@ from mnistcnn.wording import counted, image_name, loss_and_accuracy_text
 if TYPE_CHECKING:
     from mnistcnn.model.model_file import TrainedModel
 
+# predictions: so many digits stand in the text of several predictions
+DIGITS_NAMED = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
@@ -200,6 +203,12 @@ class Predictions(tuple[Prediction, ...]):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        """Name the digits, the first of many: a notebook keeps this text too."""
+        digits = ", ".join("?" if each.digit is None else str(each.digit) for each in self[:DIGITS_NAMED])
+        more = f" and {len(self) - DIGITS_NAMED:,} more" if len(self) > DIGITS_NAMED else ""
+        return f"<Predictions: {digits}{more}>"
+
     def _repr_html_(self) -> str:
         """Show what the network saw, and what it says, in Jupyter."""
         from mnistcnn import notebook_html
@@ -286,7 +295,7 @@ class TrainingResult:
     step: int
     steps: int
     kept_step: int | None  # the step whose weights the model has; None without a model
-    history: TrainingHistory
+    history: TrainingHistory = field(repr=False)
     loss: float | None  # the last batch's; None if a resumed run had no step left
     test: Evaluation | None
     seconds: float  # the time of training, without evaluation and saving

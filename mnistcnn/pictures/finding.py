@@ -63,10 +63,10 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
             yield Picture(argument, path)
 
 
-def _is_folder(path: Path) -> bool:
+def _is_folder(path: Path | os.DirEntry[str]) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # for example a name too long; opening the file reports it
+    except OSError:  # for example a name too long, or links in a loop; opening the file reports it
         return False
 
 
@@ -93,14 +93,17 @@ def labelled_pictures(folder: Path) -> list[Picture]:
 def skipped(folder: Path) -> str | None:
     """Return in words how many visible files and folders of a folder are not read, and why; None if all are."""
     classes = [place for _, place in class_folders(folder)]
-    beside = len(picture_files(folder)) if classes else 0
-    folders = sum(path.is_dir() for path in _visible(folder)) - len(classes)
-    suffixes = Counter(
-        path.suffix.lower() or "no suffix"
-        for place in classes or [folder]
-        for path in _visible(place)
-        if path.is_file() and path.suffix.lower() not in SUFFIXES
-    )
+    suffixes: Counter[str] = Counter()
+    beside = folders = 0
+    for place in [folder, *classes]:
+        for entry in _visible(place):
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a folder may hold 100,000 entries
+            if _is_folder(entry):
+                folders += Path(entry) not in classes
+            elif suffix in SUFFIXES:
+                beside += bool(classes) and place is folder
+            elif place is not folder or not classes:
+                suffixes[suffix or "no suffix"] += 1
     reasons = [
         *([f"{counted(beside, 'picture')} beside the folders 0 to 9"] if beside else []),
         *([counted(folders, "folder")] if folders else []),
@@ -109,9 +112,11 @@ def skipped(folder: Path) -> str | None:
     return f"skipped in {folder}: {', '.join(reasons)}" if reasons else None
 
 
-def _visible(folder: Path) -> list[Path]:
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    """List the entries of a folder that are not hidden; whether one is a folder is known without another look."""
     try:
-        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise MnistcnnError(f"{folder} cannot be listed: {error.strerror}") from error
 
@@ -124,5 +129,5 @@ def natural_order(path: Path | str) -> list[tuple[int, int | str]]:
 
 def picture_files(folder: Path) -> list[Path]:
     """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
-    files = [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return sorted(files, key=natural_order)
+    files = [Path(entry) for entry in _visible(folder)]
+    return sorted((path for path in files if path.suffix.lower() in SUFFIXES and path.is_file()), key=natural_order)

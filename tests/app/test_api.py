@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -231,11 +232,14 @@ def test_an_answer_that_is_unsure_or_wrong_says_so_in_jupyter() -> None:
 
 
 def test_a_table_of_many_predictions_stays_small() -> None:
-    """The first 50 are shown, and the others counted."""
+    """The first 50 are shown, and the others counted; the text beside it, which a notebook keeps, is short."""
     prediction = Prediction(file="a.png", probabilities=(0.1,) * 10, image=drawn_one())
-    shown = Predictions([prediction] * 1_060)._repr_html_()
+    many = Predictions([prediction] * 1_060)
+    shown = many._repr_html_()
     assert Nesting(shown).counts["img"] == 50
     assert shown.endswith("<p>… and 1,010 more</p>")
+    assert repr(many) == f"<Predictions: {', '.join('0' * 20)} and 1,040 more>"
+    assert repr(Predictions([prediction, replace(prediction, probabilities=(), error="gone")])) == "<Predictions: 0, ?>"
 
 
 def test_what_a_program_holds_is_read(result: TrainingResult, tmp_path: Path) -> None:
