@@ -71,8 +71,8 @@ Data = Annotated[
     _data(
         envvar="MNISTCNN_DATA",
         metavar="mnist|sample|PATH",
-        help="Labelled images: MNIST, the sample of it in the package, a folder of IDX files, an .npz file, or a "
-        "folder with one folder of pictures per class.",
+        help="Labelled images: MNIST, the sample of it in the package, IDX, .npz or CSV files, or a folder with one "
+        "folder of pictures per class or a labels.csv.",
         show_default="mnist, or sample offline",
         autocompletion=_names_and_files,
     ),

@@ -5,20 +5,14 @@ It does not know whether a file holds a picture: only its suffix is looked at, a
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
 
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
-# suffixes of the files that are taken for pictures in a folder
-SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
-)
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Picture:
 def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
     """Yield the pictures that a person's arguments name: files, folders, globs, and "-" for standard input.
 
-    The pictures of a folder or a glob come in natural order; those of class folders, named 0 to 9, with their labels.
+    The pictures of a folder or a glob come in natural order; those of class folders with their labels.
     An argument without a picture yields a picture with an error.
     """
     for argument in arguments:
@@ -75,26 +69,6 @@ def _matches(pattern: Path) -> list[Path]:
     return [path for path in found if not any(part[0] == "." and part not in parts for part in path.parts)]
 
 
-def class_folders(folder: Path) -> list[tuple[int, Path]]:
-    """List the folders named 0 to 9 in a folder, each with its digit."""
-    return [(digit, folder / str(digit)) for digit in range(10) if (folder / str(digit)).is_dir()]
-
-
 def labelled_pictures(folder: Path) -> list[Picture]:
-    """List the pictures in a folder's class folders, digit by digit, in natural order."""
-    return [Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)]
-
-
-def natural_order(path: Path) -> list[tuple[int, int | str]]:
-    """Return a sorting key under which 2.png stands before 10.png."""
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
-    try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise MnistcnnError(f"{folder} cannot be listed: {error.strerror}") from error
-    return sorted((path for path in files if not path.name.startswith(".")), key=natural_order)
+    """List the pictures whose digits a folder tells, by its class folders or its `labels.csv`."""
+    return [Picture(str(file), file, label) for file, label in labelled_files(folder)]
