@@ -42,6 +42,11 @@ def expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises then
 
 
+def is_csv(name: str) -> bool:
+    """Return whether a file's name is that of CSV, gzip-compressed or not."""
+    return name.lower().endswith((".csv", ".csv.gz"))
+
+
 def real_path(path: Path) -> Path:
     """Return the absolute path of the file that is written for a path: if the path is a link, where the link leads."""
     return Path(os.path.realpath(path))  # Path.resolve raises if links form a loop

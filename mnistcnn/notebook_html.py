@@ -63,7 +63,7 @@ def predictions(found: "Iterable[Prediction]") -> str:
         [f'<td colspan="12">{escape(each.error)}</td>']
         if each.error is not None
         else [
-            f"<td>{escape(each.file)}</td>",
+            f"<td>{escape(each.name)}</td>",
             image_cell(each.image, str(each.digit)),
             *(cell(f"{100 * probability:.1f}", probability) for probability in each.probabilities),
         ]

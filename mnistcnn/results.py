@@ -137,8 +137,14 @@ class Prediction:
     group: int | None = None  # its group in the line, from the left; 0 is the first
     image: Any = field(default=None, repr=False, compare=False)  # (28, 28) uint8, what the network saw
     thumbnail: Any = field(default=None, repr=False, compare=False)  # (≤28, ≤28) uint8, the picture itself
-    label: int | None = None  # the digit whose class folder holds the picture, if one does
+    label: int | None = None  # the digit that the picture shows, if its folder or its row tells
     error: str | None = None
+    row: int | None = None  # its row in the file, from 1, if the file is CSV
+
+    @property
+    def name(self) -> str:
+        """The picture's name: its file, with its row if the file has many."""
+        return self.file if self.row is None else f"{self.file}:{self.row}"
 
     @property
     def digit(self) -> int | None:

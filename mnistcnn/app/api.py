@@ -156,7 +156,7 @@ def predict(
 
     Args:
         model: A model, or the file that holds it, as for `load_model`.
-        *pictures: Files, folders and glob patterns.
+        *pictures: Files, folders, glob patterns, and CSV files whose rows are images.
         digits: "auto" for as many digits as a picture shows, in reading order, "one" for its one digit, "many" for all.
         invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
         backend: As for `evaluate`.

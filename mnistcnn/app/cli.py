@@ -190,6 +190,7 @@ def evaluate(
     epilog=examples(
         "mnistcnn predict seven.png photos/ --show",
         "mnistcnn predict 'page-*.jpg' --format text",
+        "mnistcnn predict test.csv --format csv > submission.csv",
     ),
 )
 def predict(
@@ -207,7 +208,7 @@ def predict(
 ) -> None:
     """Read the digits in pictures.
 
-    For a folder that holds folders 0 to 9, also say how many were read right.
+    For pictures that are labelled, as in folders 0 to 9, also say how many were read right.
     """
     status = 0
     with user_errors():

@@ -14,6 +14,7 @@ from mnistcnn.app.training_run import Run, run_training
 from mnistcnn.app.wiring import Process, Reading, compare_models, read_pictures, sample_images
 from mnistcnn.config import OutputFormat
 from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
+from mnistcnn.files import is_csv
 from mnistcnn.model.pretrained import model_file
 from mnistcnn.report import console, live_view
 from mnistcnn.report import evaluation as evaluation_report
@@ -108,6 +109,8 @@ def evaluate(
 
 def predict(images: Sequence[str], model: Path | None, reading: Reading, printing: Printing, process: Process) -> int:
     """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error."""
+    if printing.form == "csv" and len(images) > 1 and any(map(is_csv, images)):
+        raise UsageError("format", "jsonl, text or table for a CSV file beside other pictures", printing.form)
     report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k or 3, show=printing.show)
     stdin = sys.stdin.buffer if sys.stdin else None
     count, numbers = read_pictures(model, images, reading, process, stdin=stdin)

@@ -203,7 +203,11 @@ Backend = Annotated[str | None, _backend(BACKENDS)]
 
 # What `predict` takes.
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, glob patterns, or - for standard input.")
+    list[str],
+    typer.Argument(
+        metavar="IMAGE",
+        help="Pictures, folders, glob patterns, CSV files whose rows are images, or - for standard input.",
+    ),
 ]
 Digits = Annotated[config.Digits, _pictures(help="Read as many digits as a picture shows, or insist on one or many.")]
 Invert = Annotated[

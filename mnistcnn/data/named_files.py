@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from mnistcnn.data.csv import has_labels, read_csv
+from mnistcnn.data.csv import Table, has_labels, read_csv
 from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.idx import INT, read_idx
 from mnistcnn.data.splits import as_in_tutorial, checked, in_tenths
@@ -22,7 +22,7 @@ Form = Literal["idx", "csv"]
 # names: the ends of the names of files of images, after the set and its part
 _ENDINGS: dict[Form, re.Pattern[str]] = {
     "idx": re.compile(r"[-_.]?images[-.]idx3-ubyte(\.gz)?$", re.I),
-    "csv": re.compile(r"\.csv(\.gz)?$", re.I),
+    "csv": re.compile(r"\.csv(\.gz)?$", re.I),  # as in `files.is_csv`
 }
 # names: of a set and its part
 _PART = re.compile(r"(?P<set>.*?)[-_]?(?P<part>train|training|test|testing|t10k)", re.I)
@@ -39,8 +39,7 @@ def form_of(path: Path) -> Form | None:
 
 def from_file(path: Path) -> Dataset:
     """Return the dataset of one file of images. All of them are measured by default."""
-    family, _ = _set_and_part(path)
-    return in_tenths(path.name, partial(read_images, path), notice=_transposed_notice(family))
+    return in_tenths(path.name, partial(read_images, path), notice=transposed_notice(path))
 
 
 def from_folder(folder: Path, name: str, form: Form) -> Dataset | None:
@@ -58,7 +57,7 @@ def from_folder(folder: Path, name: str, form: Form) -> Dataset | None:
     family = next(iter(sets)) if len(sets) == 1 else next((each for each in _PREFERRED if each in sets), None)
     if family is None:
         raise MnistcnnError(f"{folder} holds several sets of images ({_listed(sets)}): name a file of one of them")
-    notice = _transposed_notice(family)
+    notice = transposed_notice(next(iter(sets[family].values())))
     if notice and len(sets) > 1:
         notice = f"{family} is read, of the sets {_listed(sets)} in {folder}. {notice}"
     readers = {part: partial(read_images, path) for part, path in sets[family].items()}
@@ -94,15 +93,31 @@ def _set_and_part(path: Path) -> tuple[str, str]:
 def read_images(path: Path) -> Split:
     """Read a file of images and its labels, upright. Raises MnistcnnError if they are damaged or do not fit."""
     if form_of(path) == "csv":
-        table = read_csv(path)
+        table = read_table(path)
         if table.labels is None:
             raise MnistcnnError(f"{path} has pixels but no labels: expected a column of them")
-        images, labels = table.images, table.labels
-    else:
-        images, labels = read_idx(path, dimensions=3), _read_labels(path)
-    if _is_transposed(_set_and_part(path)[0]):
-        images = images.transpose(0, 2, 1)
-    return checked(images, labels, str(path))
+        return Split(table.images, table.labels)
+    images = _upright(read_idx(path, dimensions=3), path)
+    return checked(images, _read_labels(path), str(path))
+
+
+def read_table(path: Path) -> Table:
+    """Read a CSV file of images, upright, with or without labels. Raises MnistcnnError as `read_images` does."""
+    table = read_csv(path)
+    images = _upright(table.images, path)
+    return Table(images, None if table.labels is None else checked(images, table.labels, str(path)).labels)
+
+
+def transposed_notice(path: Path) -> str | None:
+    """Return what must be said of a file whose images are transposed as they are read; None for any other."""
+    family, _ = _set_and_part(path)
+    if not family.lower().startswith("emnist"):
+        return None
+    return f"The images of {printable(family)} are transposed as they are read: EMNIST stores them that way."
+
+
+def _upright(images: np.ndarray, path: Path) -> np.ndarray:
+    return images.transpose(0, 2, 1) if transposed_notice(path) and images.ndim == 3 else images
 
 
 def _read_labels(images: Path) -> np.ndarray:
@@ -118,17 +133,6 @@ def _read_labels(images: Path) -> np.ndarray:
                 if path.is_file():
                     return read(path)
     raise MnistcnnError(f"{images} has no labels: expected {stem}labels-idx1-ubyte or {stem}labels-idx2-int beside it")
-
-
-def _is_transposed(family: str) -> bool:
-    """Return whether a set's images are stored with rows and columns exchanged, as all of EMNIST's are."""
-    return family.lower().startswith("emnist")
-
-
-def _transposed_notice(family: str) -> str | None:
-    if not _is_transposed(family):
-        return None
-    return f"The images of {printable(family)} are transposed as they are read: EMNIST stores them that way."
 
 
 def _listed(sets: Iterable[str]) -> str:

@@ -59,7 +59,7 @@ class PredictionReport:
         many = len(predictions) > 1
         if many:
             first, *further = text_of(predictions).split("\n")
-            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {first}")
+            self._out.print(f"{printable(predictions[0].name):<{NAME_COLUMNS}} {first}")
             for line in further:
                 self._out.print(f"{'':<{NAME_COLUMNS}} {line}")
         for prediction in predictions:
@@ -86,7 +86,7 @@ def prediction_line(prediction: Prediction, top_k: int, *, many: bool = False) -
         f"{100 * prediction.probabilities[digit]:5.1f} %"
         for rank, digit in enumerate(ranked)
     ]
-    name = f"  box {' '.join(map(str, prediction.box or ()))}" if many else printable(prediction.file)
+    name = f"  box {' '.join(map(str, prediction.box or ()))}" if many else printable(prediction.name)
     notes = [] if prediction.sure else ["unsure"]
     if prediction.label is not None and not prediction.is_right:
         notes.append(f"misread: it is {prediction.label}")
