@@ -81,6 +81,14 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
+def replace_folder(new: Path, place: Path) -> None:
+    """Give a new folder the name of another, which, if there is one, is moved beside the new one's old place first."""
+    if place.exists():
+        place.replace(new.with_name(f"{new.name}.old"))
+    new.replace(place)
+    _sync_folder(place.parent)
+
+
 def remove_unfinished(folder: Path, pattern: str) -> None:
     """Remove what killed writers of `written_whole` left for the files of a folder that match a glob pattern.
 

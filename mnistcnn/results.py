@@ -184,6 +184,20 @@ class Predictions(tuple[Prediction, ...]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Export:
+    """A file for another program, and how the runtime that it is for reads images, compared with the network itself."""
+
+    file: str
+    runtime: str  # its name and version
+    int8: bool  # whether weights and layers are 8-bit whole numbers
+    size: int  # in bytes
+    images: int  # the number of images that were read
+    largest_difference: float  # of a probability
+    other_digits: int  # images that it reads as another digit than the network does
+    milliseconds: float  # the median time of an image, read alone
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackendInfo:
     """A backend on this machine. Without a version it is not installed; with an error it does not work."""
 

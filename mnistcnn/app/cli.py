@@ -246,6 +246,29 @@ def samples(
         commands.save_samples(folder, data, split, process, count=count, misread=misread, model=model, force=force)
 
 
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn export digits.onnx digits.tflite",
+        "mnistcnn export small.onnx --int8 -m mnistcnn.keras",
+    ),
+)
+def export(
+    files: options.ExportFiles,
+    model: options.ModelToUse = None,
+    int8: options.Int8 = False,
+    force: options.ReplaceExports = False,
+) -> None:
+    """Write a model for other programs: ONNX, LiteRT, OpenVINO or SavedModel.
+
+    A file is kept only if its own runtime reads 1,000 images as the model does.
+    """
+    with user_errors():
+        from mnistcnn.app import commands
+
+        commands.export(model, files, int8=int8, force=force)
+
+
 @app.command(cls=Command, epilog=examples("mnistcnn info", "mnistcnn info mnistcnn.keras"))
 def info(model: options.ModelToDescribe = None) -> None:
     """Show what is installed and what a model file holds."""

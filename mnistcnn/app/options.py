@@ -238,6 +238,19 @@ ModelToDescribe = Annotated[
     ),
 ]
 
+# What `export` takes.
+ExportFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="What to write: FILE.onnx, FILE.tflite for LiteRT, FILE.xml for OpenVINO, a folder for a SavedModel.",
+    ),
+]
+Int8 = Annotated[
+    bool, _output("--int8", help="Compute in 8-bit whole numbers: a quarter of the size. For ONNX, LiteRT.")
+]
+ReplaceExports = Annotated[bool, _output("--force", help="Replace files that were exported before.")]
+
 # What `samples` takes.
 SampleFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to save to; it must be new or empty.")]
 SampleSplit = Annotated[
