@@ -157,7 +157,7 @@ def predict(
 
     Args:
         model: A model, or the file that holds it, as for `load_model`.
-        *pictures: Files, folders, glob patterns, and CSV files whose rows are images.
+        *pictures: Files, folders, glob patterns, CSV files whose rows are images, and "@FILE" for a file of names.
         digits: "auto" for as many digits as a picture shows, in reading order, "one" for its one digit, "many" for all.
         invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
         backend: As for `evaluate`.

@@ -206,7 +206,8 @@ Images = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGE",
-        help="Pictures, folders, glob patterns, CSV files whose rows are images, or - for standard input.",
+        help="Pictures, folders, glob patterns, CSV files whose rows are images, @FILE for a file of names, or - for "
+        "standard input.",
     ),
 ]
 Digits = Annotated[config.Digits, _pictures(help="Read as many digits as a picture shows, or insist on one or many.")]

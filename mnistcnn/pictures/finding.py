@@ -1,4 +1,4 @@
-"""Pictures found by name: paths, folders, glob patterns and "-" → pictures that are not yet opened.
+"""Pictures found by name: paths, folders, glob patterns, lists and "-" → pictures that are not yet opened.
 
 It does not know whether a file holds a picture: only its suffix is looked at, and only in folders.
 """
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from mnistcnn.errors import MnistcnnError
 from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
 
+MAX_LIST_BYTES = 1 << 28  # bytes: the most that is read of a list of names (a million take some 50 MB)
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
 
 
@@ -28,10 +30,11 @@ class Picture:
 def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
     """Yield the pictures that a person's arguments name: files, folders, globs, and "-" for standard input.
 
+    `@names.txt` stands for the lines of that file, each of them such a name, unless a file has the name with its "@".
     The pictures of a folder or a glob come in natural order; those of class folders with their labels.
     An argument without a picture yields a picture with an error.
     """
-    for argument in arguments:
+    for argument in (name for each in arguments for name in _listed(each)):
         path = Path(argument)
         if argument == "-":
             if stdin is None:
@@ -50,6 +53,18 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
             yield from (Picture(str(file), file) for file in files)
         else:
             yield Picture(argument, path)
+
+
+def _listed(argument: str) -> list[str]:
+    """Return the names in the list that an argument stands for, or the argument itself if it is not a list's name."""
+    if not argument.startswith("@") or os.path.lexists(argument):
+        return [argument]
+    try:
+        with Path(argument[1:]).open("rb") as file:
+            lines = os.fsdecode(file.read(MAX_LIST_BYTES)).split("\n")
+    except (OSError, ValueError) as error:
+        raise MnistcnnError(f"{argument} is not a list of names: {getattr(error, 'strerror', error)}") from error
+    return [name for line in lines if (name := line.removesuffix("\r"))]
 
 
 def _is_folder(path: Path) -> bool:
