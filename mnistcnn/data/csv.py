@@ -108,13 +108,14 @@ def _values(path: Path, lines: bytes, columns: int, rows_before: int) -> np.ndar
         row = int(np.argmax(widths != columns))
         raise MnistcnnError(f"{path}: row {rows_before + row + 1} has {widths[row]} columns; expected {columns}")
     lengths = np.diff(ends, prepend=-1) - 1
-    digits = (content - _ZERO).astype(np.uint16)  # what is not a digit is above 9
-    values = np.zeros(len(ends), np.uint16)
-    is_wrong = (lengths < 1) | (lengths > 3)
-    for place in range(3):
-        digit = np.where(place < lengths, digits[ends - place - 1], 0)
-        is_wrong |= digit > 9
-        values += digit * 10**place
+    digits = content - np.uint8(_ZERO)  # what is not a digit is above 9
+    values = digits[ends - 1].astype(np.uint16)
+    is_wrong = (lengths < 1) | (lengths > 3) | (values > 9)
+    for place in (1, 2):
+        longer = np.flatnonzero(lengths > place)
+        digit = digits[ends[longer] - place - 1]
+        is_wrong[longer] |= digit > 9
+        values[longer] += digit * np.uint16(10**place)
     is_wrong |= values > 255
     if is_wrong.any():
         field = int(is_wrong.argmax())

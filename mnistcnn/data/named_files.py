@@ -121,10 +121,10 @@ def _upright(images: np.ndarray, path: Path) -> np.ndarray:
 
 
 def _read_labels(images: Path) -> np.ndarray:
-    """Read the labels that belong to an IDX file of images: MNIST's bytes, or QMNIST's tables of eight columns."""
+    """Read the labels that belong to an IDX file of images: MNIST's bytes, or QMNIST's table of eight columns."""
     readers: dict[str, Callable[[Path], np.ndarray]] = {
         "labels-idx1-ubyte": lambda path: read_idx(path, dimensions=1),
-        "labels-idx2-int": lambda path: read_idx(path, dimensions=2, element=INT)[:, 0],
+        "labels-idx2-int": _read_first_column,
     }
     stem = re.sub(r"images[-.]idx3-ubyte(\.gz)?$", "", images.name, flags=re.I)
     for ending, read in readers.items():
@@ -133,6 +133,14 @@ def _read_labels(images: Path) -> np.ndarray:
                 if path.is_file():
                     return read(path)
     raise MnistcnnError(f"{images} has no labels: expected {stem}labels-idx1-ubyte or {stem}labels-idx2-int beside it")
+
+
+def _read_first_column(path: Path) -> np.ndarray:
+    """Read the labels in a table of QMNIST's."""
+    table = read_idx(path, dimensions=2, element=INT)
+    if not table.shape[1]:
+        raise MnistcnnError(f"{path} has no columns: expected the labels in the first one")
+    return np.asarray(table[:, 0])
 
 
 def _listed(sets: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ import csv
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 
 from mnistcnn.errors import MnistcnnError, printable
@@ -17,7 +18,7 @@ SUFFIXES = (
     *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 LABELS_FILE = "labels.csv"
-MAX_LABELS_BYTES = 1 << 26  # bytes: the largest list of labels that is read (a million pictures take 20 MB)
+MAX_LABELS_BYTES = 1 << 25  # bytes: the largest list of labels that is read (a million pictures take 20 MB)
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERED = re.compile(r"(?:(?:digit|class|label|number)[-_ ]?)?0*([0-9])", re.I)
@@ -111,25 +112,30 @@ def _pictures_under(folder: Path) -> list[Path]:
 
 def _listed(path: Path) -> Iterator[Labelled]:
     """Yield the pictures that a list names, with their digits. A first row without a digit is its header."""
+    seen = set()
     for number, row in enumerate(_rows(path), start=1):
-        digit = digit_named(row[1].strip()) if len(row) == 2 else None
+        digit = digit_named(row[1].strip()) if len(row) > 1 else None
         if digit is None:
-            if number == 1 and len(row) == 2:
+            if number == 1 and len(row) > 1:
                 continue
             raise MnistcnnError(f"{path}: row {number} is '{_short(row)}'; expected a file and a digit from 0 to 9")
         file = path.parent / row[0].strip()
         if "\0" in row[0] or not file.is_file():
             raise MnistcnnError(f"{path}: row {number} names {_short(row[:1])}, which is not a file beside it")
+        if file in seen:
+            raise MnistcnnError(f"{path}: row {number} names {_short(row[:1])} a second time")
+        seen.add(file)
         yield file, digit
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _rows(path: Path) -> Iterator[list[str]]:
+    """Yield the rows of a list that are not empty; what stands behind the second column is left to others."""
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             text = file.read(MAX_LABELS_BYTES + 1)
         if len(text) > MAX_LABELS_BYTES:
             raise MnistcnnError(f"{path} is too large: at most {MAX_LABELS_BYTES:,} bytes of labels are read")
-        return [row for row in csv.reader(text.splitlines()) if row]
+        yield from filter(None, csv.reader(StringIO(text)))
     except OSError as error:
         raise MnistcnnError(f"{path} cannot be read: {error.strerror}") from error
     except csv.Error as error:

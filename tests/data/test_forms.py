@@ -60,6 +60,15 @@ def test_qmnist_is_read(tmp_path: Path) -> None:
     assert test.labels.dtype == np.uint8
 
 
+def test_a_table_of_labels_without_columns_is_refused(tmp_path: Path) -> None:
+    """The error says what is missing."""
+    write_idx_pair(tmp_path, "", 1)
+    (tmp_path / "labels-idx1-ubyte.gz").unlink()
+    (tmp_path / "labels-idx2-int").write_bytes(struct.pack(">HBBII", 0, 0x0C, 2, 1, 0))
+    with pytest.raises(MnistcnnError, match="labels-idx2-int has no columns"):
+        load_dataset(str(tmp_path)).split("all")
+
+
 @pytest.mark.parametrize("value", [-1, 10, 2**31 - 1])
 def test_a_label_of_qmnist_that_is_not_a_digit_is_refused(tmp_path: Path, value: int) -> None:
     """The error names the label; it is not taken modulo 256."""
@@ -203,7 +212,7 @@ def test_a_list_labels_pictures(tmp_path: Path, header: str) -> None:
     """`labels.csv` names pictures beside it; how many it leaves out is said."""
     for name in ("a.png", "b.png", "more/c.png"):
         write_picture(tmp_path / name)
-    (tmp_path / "labels.csv").write_text(f"{header}b.png,1\nmore/c.png,seven\n")
+    (tmp_path / "labels.csv").write_text(f"{header}b.png,1\n\nmore/c.png,seven,anna\n")
     dataset = load_dataset(str(tmp_path))
     assert dataset.split("all").labels.tolist() == [1, 7]
     assert "1 picture of" in (dataset.notice or "")
@@ -214,7 +223,8 @@ def test_a_list_labels_pictures(tmp_path: Path, header: str) -> None:
     [
         ("a.png,1\na.png,10\n", "row 2 is 'a.png,10'; expected a file and a digit from 0 to 9"),
         ("a.png,1\nb.png,1\n", "row 2 names b.png, which is not a file beside it"),
-        ("file,label\na.png,1,2\n", "row 2 is 'a.png,1,2'; expected a file and a digit"),
+        ("file,label\na.png\n", "row 2 is 'a.png'; expected a file and a digit"),
+        ("a.png,1\na.png,2\n", "row 2 names a.png a second time"),
         ("file,label\n", "holds no pictures"),
     ],
 )
