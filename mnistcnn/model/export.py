@@ -79,7 +79,7 @@ def _write(trained: TrainedModel, path: Path, form: Format, calibration: np.ndar
             network.export(path, input_signature=signature, **settings)
             if calibration is not None:
                 _quantize_onnx(path, calibration)
-            _name_in_onnx(path, metadata)
+            _describe_onnx(path, metadata)
         case "litert":
             network.export(path, **settings, **({} if calibration is None else _litert_quantization(calibration)))
             with zipfile.ZipFile(path, "a") as archive:  # as LiteRT's metadata has it: files in a zip behind the model
@@ -87,7 +87,7 @@ def _write(trained: TrainedModel, path: Path, form: Format, calibration: np.ndar
         case "openvino":
             first = path.with_name("keras.xml")
             network.export(str(first), **settings)
-            _name_in_openvino(first, path, metadata)
+            _describe_openvino(first, path, metadata)
         case _:
             network.export(path, **settings)
             (path / "assets.extra").mkdir()  # the place that TensorFlow leaves to others
@@ -129,7 +129,7 @@ def _litert_quantization(calibration: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _name_in_onnx(path: Path, metadata: str) -> None:
+def _describe_onnx(path: Path, metadata: str) -> None:
     import onnx
 
     model = onnx.load(path)
@@ -137,7 +137,7 @@ def _name_in_onnx(path: Path, metadata: str) -> None:
     onnx.save(model, path)
 
 
-def _name_in_openvino(first: Path, path: Path, metadata: str) -> None:
+def _describe_openvino(first: Path, path: Path, metadata: str) -> None:
     import openvino
 
     model = openvino.Core().read_model(first)
