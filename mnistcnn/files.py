@@ -79,6 +79,11 @@ def kind_of(data: bytes) -> str:
     return "a file of an unknown kind"
 
 
+def is_csv(name: str) -> bool:
+    """Return whether a file's name is that of CSV, gzip-compressed or not."""
+    return name.lower().endswith((".csv", ".csv.gz"))
+
+
 def real_path(path: Path) -> Path:
     """Return the absolute path of the file that is written for a path: if the path is a link, where the link leads."""
     return Path(os.path.realpath(path))  # Path.resolve raises if links form a loop
@@ -111,6 +116,14 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         raise MnistcnnError(
             f"{path} cannot be written: {error.strerror or error}; what was there before is still there"
         ) from error
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Give a new folder the name of another, which, if there is one, is moved beside the new one's old place first."""
+    if place.exists():
+        place.replace(new.with_name(f"{new.name}.old"))
+    new.replace(place)
+    _sync_folder(place.parent)
 
 
 def remove_unfinished(folder: Path, pattern: str) -> None:

@@ -79,7 +79,7 @@ def predictions(found: "Sequence[Prediction]") -> str:
         [f'<td colspan="12" style="text-align: left">{escape(each.error)}</td>']
         if each.error is not None
         else [
-            f"<td>{escape(each.file)}</td>",
+            f"<td>{escape(each.name)}</td>",
             f'<td style="text-align: center">{image_figure(each.image, *answer(each))}</td>',
             *(cell(f"{100 * probability:.1f}", probability) for probability in each.probabilities),
         ]

@@ -165,8 +165,14 @@ class Prediction:
     group: int | None = None  # its group in the line, from the left; 0 is the first
     image: Any = field(default=None, repr=False, compare=False)  # (28, 28) uint8, what the network saw
     thumbnail: Any = field(default=None, repr=False, compare=False)  # (≤28, ≤28) uint8, the picture itself
-    label: int | None = None  # the digit whose class folder holds the picture, if one does
+    label: int | None = None  # the digit that the picture shows, if its folder or its row tells
     error: str | None = None
+    row: int | None = None  # its row in the file, from 1, if the file is CSV
+
+    @property
+    def name(self) -> str:
+        """The picture's name: its file, with its row if the file has many."""
+        return self.file if self.row is None else f"{self.file}:{self.row}"
 
     @property
     def digit(self) -> int | None:
@@ -214,6 +220,20 @@ class Predictions(tuple[Prediction, ...]):
         from mnistcnn import notebook_html
 
         return notebook_html.predictions(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A file for another program, and how the runtime that it is for reads images, compared with the network itself."""
+
+    file: str
+    runtime: str  # its name and version
+    int8: bool  # whether weights and layers are 8-bit whole numbers
+    size: int  # in bytes
+    images: int  # the number of images that were read
+    largest_difference: float  # of a probability
+    other_digits: int  # images that it reads as another digit than the network does
+    milliseconds: float  # the median time of an image, read alone
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The library: train, evaluate, compare, predict and load_model, as `from mnistcnn import …` offers them.
+"""The library: train, evaluate, compare, predict, load_model and export, as `from mnistcnn import …` offers them.
 
 Paths, names and models go in; frozen results come out. `wiring` and `training_run` do the work, for the commands too.
 """
@@ -9,13 +9,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnistcnn.app.exporting import export_files
 from mnistcnn.app.training_run import Run, run_training
 from mnistcnn.app.wiring import Process, Reading, compare_models, load_models, read_pictures
 from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
 from mnistcnn.report.notebook_view import is_in_kernel
-from mnistcnn.results import Comparison, Evaluation, Predictions, TrainingResult
+from mnistcnn.results import Comparison, Evaluation, Export, Predictions, TrainingResult
 from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.runtime.signals import stop_on_interrupt
 
@@ -167,9 +168,10 @@ def predict(
 
     Args:
         model: A model, or the file that holds it, as for `load_model`.
-        *pictures: Files, folders and glob patterns, by name; Pillow's images; arrays; lists of any of these. An array
-            is a picture (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), or several, such as (N, 28, 28). Its levels are
-            whole numbers or floats from 0 to 255, floats from 0 to 1, or bool.
+        *pictures: Files, folders, glob patterns, CSV files whose rows are images, and "@FILE" for a file of names;
+            Pillow's images; arrays; lists of any of these. An array is a picture (H, W), (H, W, 1), (H, W, 3) or
+            (H, W, 4), or several, such as (N, 28, 28). Its levels are whole numbers or floats from 0 to 255, floats
+            from 0 to 1, or bool.
         digits: "auto" for as many digits as a picture shows, in reading order, "one" for its one digit, "many" for all.
         invert: Whether strokes are dark on light, "yes" or "no"; "auto" finds out.
         backend: As for `evaluate`.
@@ -186,6 +188,27 @@ def predict(
     reading = Reading(digits=digits, invert=invert)
     _, numbers = read_pictures(model, pictures, reading, Process(backend, device), stdin=BytesIO())
     return Predictions(prediction for number in numbers for prediction in number)
+
+
+def export(model: "AnyModel", *files: str | Path, int8: bool = False, force: bool = False) -> tuple[Export, ...]:
+    """Write a model for other programs, as `mnistcnn export` does.
+
+    Args:
+        model: A model, or the file that holds it, as for `load_model`.
+        *files: What to write: a name that ends in .onnx, .tflite (LiteRT) or .xml (OpenVINO), or a folder's for
+            TensorFlow's SavedModel.
+        int8: Whether the network in the file computes in 8-bit whole numbers, for ONNX and LiteRT.
+        force: Whether to replace what was exported before.
+
+    Returns:
+        For each file how its own runtime reads images.
+
+    Raises:
+        MnistcnnError: The model cannot be read, or a file cannot be written or reads images too differently.
+
+    """
+    process = Process("tensorflow")
+    return tuple(export_files(model, list(map(Path, files)), int8=int8, force=force, process=process))
 
 
 def _outputs(

@@ -190,6 +190,7 @@ def evaluate(
     epilog=examples(
         "mnistcnn predict seven.png photos/ --show",
         "mnistcnn predict 'page-*.jpg' --format text",
+        "mnistcnn predict test.csv --format csv > submission.csv",
     ),
 )
 def predict(
@@ -207,7 +208,7 @@ def predict(
 ) -> None:
     """Read the digits in pictures.
 
-    For a folder that holds folders 0 to 9, also say how many were read right.
+    For pictures that are labelled, as in folders 0 to 9, also say how many were read right.
     """
     status = 0
     with user_errors():
@@ -243,6 +244,29 @@ def samples(
 
         process = commands.CommandProcess(backend, device)
         commands.save_samples(folder, data, split, process, count=count, misread=misread, model=model, force=force)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn export digits.onnx digits.tflite",
+        "mnistcnn export small.onnx --int8 -m mnistcnn.keras",
+    ),
+)
+def export(
+    files: options.ExportFiles,
+    model: options.ModelToUse = None,
+    int8: options.Int8 = False,
+    force: options.ReplaceExports = False,
+) -> None:
+    """Write a model for other programs: ONNX, LiteRT, OpenVINO or SavedModel.
+
+    A file is kept only if its own runtime reads 1,000 images as the model does.
+    """
+    with user_errors():
+        from mnistcnn.app import commands
+
+        commands.export(model, files, int8=int8, force=force)
 
 
 @app.command(cls=Command, epilog=examples("mnistcnn info", "mnistcnn info mnistcnn.keras"))

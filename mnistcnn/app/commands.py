@@ -10,13 +10,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnistcnn.app.exporting import export_files
 from mnistcnn.app.training_run import Run, run_training
 from mnistcnn.app.wiring import Process, Reading, compare_models, read_pictures, sample_images
 from mnistcnn.config import OutputFormat
 from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
+from mnistcnn.files import is_csv
 from mnistcnn.model.pretrained import model_file
 from mnistcnn.report import console, live_view
 from mnistcnn.report import evaluation as evaluation_report
+from mnistcnn.report import export as export_report
 from mnistcnn.report import info as info_report
 from mnistcnn.report import prediction as prediction_report
 from mnistcnn.report import training as training_report
@@ -108,6 +111,8 @@ def evaluate(
 
 def predict(images: Sequence[str], model: Path | None, reading: Reading, printing: Printing, process: Process) -> int:
     """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error."""
+    if printing.form == "csv" and len(images) > 1 and any(map(is_csv, images)):
+        raise UsageError("format", "jsonl, text or table for a CSV file beside other pictures", printing.form)
     report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k, show=printing.show)
     stdin = sys.stdin.buffer if sys.stdin else None
     count, numbers = read_pictures(model, images, reading, process, stdin=stdin)
@@ -141,6 +146,12 @@ def save_samples(
     for image in images:
         save([image])
     console.say(f"{counted(len(images), 'image')} saved in {printable(str(folder))}")
+
+
+def export(model: Path | None, files: Sequence[Path], *, int8: bool, force: bool) -> None:
+    """Write a model for other programs, and print how each file reads images."""
+    for found in export_files(model, files, int8=int8, force=force, process=CommandProcess("tensorflow")):
+        export_report.show_export(found)
 
 
 def info(model: Path | None) -> None:

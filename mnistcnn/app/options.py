@@ -71,8 +71,8 @@ Data = Annotated[
     _data(
         envvar="MNISTCNN_DATA",
         metavar="mnist|sample|PATH",
-        help="Labelled images: MNIST, the sample of it in the package, a folder of IDX files, an .npz file, or a "
-        "folder with one folder of pictures per class.",
+        help="Labelled images: MNIST, the sample of it in the package, IDX, .npz or CSV files, or a folder with one "
+        "folder of pictures per class or a labels.csv.",
         show_default="mnist, or sample offline",
         autocompletion=_names_and_files,
     ),
@@ -203,7 +203,12 @@ Backend = Annotated[str | None, _backend(BACKENDS)]
 
 # What `predict` takes.
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders, glob patterns, or - for standard input.")
+    list[str],
+    typer.Argument(
+        metavar="IMAGE",
+        help="Pictures, folders, glob patterns, CSV files whose rows are images, @FILE for a file of names, or - for "
+        "standard input.",
+    ),
 ]
 Digits = Annotated[config.Digits, _pictures(help="Read as many digits as a picture shows, or insist on one or many.")]
 Invert = Annotated[
@@ -233,6 +238,19 @@ ModelToDescribe = Annotated[
         show_default="mnistcnn.keras here, else pretrained",
     ),
 ]
+
+# What `export` takes.
+ExportFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="What to write: FILE.onnx, FILE.tflite for LiteRT, FILE.xml for OpenVINO, a folder for a SavedModel.",
+    ),
+]
+Int8 = Annotated[
+    bool, _output("--int8", help="Compute in 8-bit whole numbers: a quarter of the size. For ONNX, LiteRT.")
+]
+ReplaceExports = Annotated[bool, _output("--force", help="Replace files that were exported before.")]
 
 # What `samples` takes.
 SampleFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to save to; it must be new or empty.")]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, get_args
 
 from mnistcnn.config import OWN_MODEL, Digits, Invert
 from mnistcnn.errors import UsageError
-from mnistcnn.files import expanded
+from mnistcnn.files import expanded, is_csv
 from mnistcnn.report.console import say
 from mnistcnn.report.live_view import download_view
 from mnistcnn.results import Comparison, Prediction
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     AnyData = str | Path | Dataset | None
     AnyModel = str | Path | TrainedModel | None
     AnyPicture = str | Path | Image | np.ndarray | Sequence["AnyPicture"]
+
+CSV_ROW_BYTES = 1_600  # bytes: what a row of 784 pixels takes in a CSV file, at least
 
 
 @dataclass(frozen=True)
@@ -159,14 +161,31 @@ def read_pictures(
     """Find the pictures that are given; return how many there are, and their predictions as they are read.
 
     The name "-" stands for the picture that `stdin` holds. Each picture has a prediction for each of its digits, from
-    left to right, or one with an `error`. Raises MnistcnnError if the model cannot be read, TypeError for what is not
-    a picture.
+    left to right, or one with an `error`. Each row of a CSV file is a picture of one digit; these come first. Raises
+    MnistcnnError if the model or a CSV file cannot be read, TypeError for what is not a picture.
     """
-    pictures = _found(given, stdin, process)
-    [trained] = load_models([model], process, len(pictures))  # before NumPy is imported, which it sets up
+    flat = list(_flat(given))
+    files = [Path(each) for each in flat if isinstance(each, str | Path) and is_csv(str(each))]
+    if files and reading.digits == "many":
+        raise UsageError("digits", "auto or one for a CSV file: each of its rows shows one digit", reading.digits)
+    others = [each for each in flat if not (isinstance(each, str | Path) and is_csv(str(each)))]
+    pictures = _found(others, stdin, process)
+    about = len(pictures) + sum(path.stat().st_size // CSV_ROW_BYTES for path in files if path.is_file())
+    [trained] = load_models([model], process, about)  # before NumPy is imported, which it sets up
+    from mnistcnn.data.named_files import read_table, transposed_notice
     from mnistcnn.inference.prediction import predict_numbers
+    from mnistcnn.inference.rows import predict_rows
 
-    return len(pictures), predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
+    for notice in filter(None, map(transposed_notice, files)):
+        process.warn(notice)
+    tables = [(str(path), read_table(path)) for path in files]
+
+    def numbers() -> Generator[tuple[Prediction, ...], None, None]:
+        for name, table in tables:
+            yield from predict_rows(trained, name, table, invert=reading.invert)
+        yield from predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
+
+    return len(pictures) + sum(len(table.images) for _, table in tables), numbers()
 
 
 def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None, process: Process) -> "list[Picture]":
@@ -174,10 +193,11 @@ def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None, process: Proce
 
     What is skipped in folders is a warning.
     """
-    from mnistcnn.pictures.finding import find_pictures, skipped
+    from mnistcnn.pictures.finding import find_pictures
+    from mnistcnn.pictures.folders import skipped
 
     found: list[Picture] = []
-    for each in _flat(given):
+    for each in given:
         if isinstance(each, str | os.PathLike):
             found += find_pictures([os.fspath(each)], stdin)
             if Path(each).is_dir() and (notice := skipped(Path(each))):

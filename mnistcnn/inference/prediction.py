@@ -4,6 +4,7 @@ A model and pictures by name go in; predictions come out. It knows neither how a
 (`pictures.preparing`) nor how a prediction is shown.
 """
 
+import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from mnistcnn.results import Prediction
 
 # pictures: the most that are decoded ahead and held at once
 BATCH_SIZE = 250
+# threads: the most that decode, each of which may hold a picture of 89 million pixels
+MAX_DECODERS = 8
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def predict_numbers(
 ) -> Generator[tuple[Prediction, ...], None, None]:
     """Read the digits of each picture, in reading order.
 
-    One batch of pictures is decoded while the network reads the batch before, and no more are held. The first batches
-    are small, so that the first answers do not wait for many pictures.
+    One batch of pictures is decoded, on every core, while the network reads the batch before, and no more are held. The
+    first batches are small, so that the first answers do not wait for many pictures.
 
     Args:
         trained: the model that reads the digits.
@@ -68,7 +71,7 @@ def predict_numbers(
 
     """
     remaining = iter(pictures)
-    decoder = ThreadPoolExecutor(max_workers=1)
+    decoder = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_DECODERS))
 
     def start_batch(size: int) -> list[Future[PreparedPicture]]:
         return [decoder.submit(_prepared, picture, invert, digits) for picture in islice(remaining, size)]
@@ -81,7 +84,7 @@ def predict_numbers(
             pending = start_batch(min(4 * len(batch), BATCH_SIZE))
             yield from _read(trained, batch)
     finally:
-        # After Ctrl-C, or once nobody reads on, only the picture under way is decoded: a batch can take a minute.
+        # After Ctrl-C, or once nobody reads on, only the pictures under way are decoded: a batch can take a minute.
         decoder.shutdown(wait=False, cancel_futures=True)
 
 

@@ -112,6 +112,15 @@ def load_model(path: Path, backend: str | None = None) -> TrainedModel:
     return TrainedModel(model=model, metadata=metadata)
 
 
+def on_keras(trained: TrainedModel) -> TrainedModel:
+    """Return a model in float32 on the Keras that runs already, whatever it computes on."""
+    from mnistcnn.model.network import build_model
+
+    model = build_model()
+    model.set_weights(trained.model.get_weights())
+    return TrainedModel(model=model, metadata=trained.metadata)
+
+
 def model_info(path: Path) -> ModelInfo:
     """Describe a model file, without Keras. Raises MnistcnnError as `load_model` does."""
     _, metadata = _read_model(path)

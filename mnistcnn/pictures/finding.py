@@ -1,12 +1,10 @@
-"""Pictures found by name: paths, folders, glob patterns and "-" → pictures that are not yet opened.
+"""Pictures found by name: paths, folders, glob patterns, lists and "-" → pictures that are not yet opened.
 
 It does not know whether a file holds a picture: only its suffix is looked at, and only in folders.
 """
 
 import glob
 import os
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +12,10 @@ from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import is_address
-from mnistcnn.wording import counted
+from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
 
+MAX_LIST_BYTES = 1 << 28  # bytes: the most that is read of a list of names (a million take some 50 MB)
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
-# suffixes of the files that are taken for pictures in a folder
-SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
-)
 
 
 @dataclass(frozen=True)
@@ -37,10 +31,11 @@ class Picture:
 def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
     """Yield the pictures that a person's arguments name: files, folders, globs, and "-" for standard input.
 
-    The pictures of a folder or a glob come in natural order; those of class folders, named 0 to 9, with their labels.
+    `@names.txt` stands for the lines of that file, each of them such a name, unless a file has the name with its "@".
+    The pictures of a folder or a glob come in natural order; those of class folders with their labels.
     An argument without a picture yields a picture with an error.
     """
-    for argument in arguments:
+    for argument in (name for each in arguments for name in _listed(each)):
         path = Path(argument)
         if argument == "-":
             if stdin is None:
@@ -63,7 +58,19 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
             yield Picture(argument, path)
 
 
-def _is_folder(path: Path | os.DirEntry[str]) -> bool:
+def _listed(argument: str) -> list[str]:
+    """Return the names in the list that an argument stands for, or the argument itself if it is not a list's name."""
+    if not argument.startswith("@") or os.path.lexists(argument):
+        return [argument]
+    try:
+        with Path(argument[1:]).open("rb") as file:
+            lines = os.fsdecode(file.read(MAX_LIST_BYTES)).split("\n")
+    except (OSError, ValueError) as error:
+        raise MnistcnnError(f"{argument} is not a list of names: {getattr(error, 'strerror', error)}") from error
+    return [name for line in lines if (name := line.removesuffix("\r"))]
+
+
+def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:  # for example a name too long, or links in a loop; opening the file reports it
@@ -80,54 +87,6 @@ def _matches(pattern: Path) -> list[Path]:
     return [path for path in found if not any(part[0] == "." and part not in parts for part in path.parts)]
 
 
-def class_folders(folder: Path) -> list[tuple[int, Path]]:
-    """List the folders named 0 to 9 in a folder, each with its digit."""
-    return [(digit, folder / str(digit)) for digit in range(10) if (folder / str(digit)).is_dir()]
-
-
 def labelled_pictures(folder: Path) -> list[Picture]:
-    """List the pictures in a folder's class folders, digit by digit, in natural order."""
-    return [Picture(str(file), file, label) for label, place in class_folders(folder) for file in picture_files(place)]
-
-
-def skipped(folder: Path) -> str | None:
-    """Return in words how many visible files and folders of a folder are not read, and why; None if all are."""
-    classes = [place for _, place in class_folders(folder)]
-    suffixes: Counter[str] = Counter()
-    beside = folders = 0
-    for place in [folder, *classes]:
-        for entry in _visible(place):
-            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a folder may hold 100,000 entries
-            if _is_folder(entry):
-                folders += Path(entry) not in classes
-            elif suffix in SUFFIXES:
-                beside += bool(classes) and place is folder
-            elif place is not folder or not classes:
-                suffixes[suffix or "no suffix"] += 1
-    reasons = [
-        *([f"{counted(beside, 'picture')} beside the folders 0 to 9"] if beside else []),
-        *([counted(folders, "folder")] if folders else []),
-        *(f"{counted(count, 'file')} with {suffix}" for suffix, count in sorted(suffixes.items())),
-    ]
-    return f"skipped in {folder}: {', '.join(reasons)}" if reasons else None
-
-
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
-    """List the entries of a folder that are not hidden; whether one is a folder is known without another look."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise MnistcnnError(f"{folder} cannot be listed: {error.strerror}") from error
-
-
-def natural_order(path: Path | str) -> list[tuple[int, int | str]]:
-    """Return a sorting key under which 2.png stands before 10.png."""
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
-    files = [Path(entry) for entry in _visible(folder)]
-    return sorted((path for path in files if path.suffix.lower() in SUFFIXES and path.is_file()), key=natural_order)
+    """List the pictures whose digits a folder tells, by its class folders or its `labels.csv`."""
+    return [Picture(str(file), file, label) for file, label in labelled_files(folder)]

@@ -50,6 +50,7 @@ class InputFolder:
         folder = self._folder if prediction.label is None else self._folder / str(prediction.label)
         folder.mkdir(exist_ok=True)
         stem = "stdin" if prediction.file == "-" else Path(prediction.file).stem
+        stem = stem if prediction.row is None else f"{stem}-{prediction.row}"
         while len(os.fsencode(stem)) > LONGEST_STEM:
             stem = stem[:-1]
         path, number = folder / f"{stem}.png", 1

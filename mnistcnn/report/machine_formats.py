@@ -29,6 +29,7 @@ def prediction_fields(prediction: Prediction) -> dict[str, Any]:
         "line": prediction.line,
         "group": prediction.group,
         "unsure_because": prediction.unsure_because,
+        "row": prediction.row,
     }
 
 
@@ -62,16 +63,13 @@ def write_json(fields: Mapping[str, Any]) -> None:
 def csv_writer() -> Callable[[Prediction], None]:
     """Return a function that prints predictions as CSV, with a header before the first.
 
-    Several numbers in one field are separated by spaces.
+    Rows of a CSV file are answered as Kaggle takes answers: `ImageId,Label`.
     """
     writer: Any = None
 
     def write(prediction: Prediction) -> None:
         nonlocal writer
-        fields = prediction_fields(prediction)
-        for name in ("probabilities", "box"):
-            fields[name] = " ".join(map(str, fields[name] or ()))
-        fields["sure"] = {None: "", True: "true", False: "false"}[prediction.sure]
+        fields = _csv_fields(prediction) if prediction.row is None else _kaggle_fields(prediction)
         if writer is None:
             writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
             writer.writeheader()
@@ -79,3 +77,16 @@ def csv_writer() -> Callable[[Prediction], None]:
         sys.stdout.flush()
 
     return write
+
+
+def _csv_fields(prediction: Prediction) -> dict[str, Any]:
+    """Return the fields of a digit; several numbers in one field are separated by spaces."""
+    fields = prediction_fields(prediction)
+    for name in ("probabilities", "box"):
+        fields[name] = " ".join(map(str, fields[name] or ()))
+    fields["sure"] = {None: "", True: "true", False: "false"}[prediction.sure]
+    return fields
+
+
+def _kaggle_fields(prediction: Prediction) -> dict[str, Any]:
+    return {"ImageId": prediction.row, "Label": prediction.digit}

@@ -63,7 +63,7 @@ class PredictionReport:
         many = len(predictions) > 1
         if many:
             first, *further = text_of(predictions).split("\n")
-            self._out.print(f"{printable(predictions[0].file):<{NAME_COLUMNS}} {first}")
+            self._out.print(f"{printable(predictions[0].name):<{NAME_COLUMNS}} {first}")
             for line in further:
                 self._out.print(f"{'':<{NAME_COLUMNS}} {line}")
         for prediction in predictions:
@@ -88,7 +88,7 @@ def prediction_line(prediction: Prediction, top_k: int | None, *, many: bool = F
     None names three digits, or fewer where a note needs their room. With `many` the line begins with the digit's box
     instead of the name.
     """
-    name = f"  box {' '.join(map(str, prediction.box or ()))}" if many else printable(prediction.file)
+    name = f"  box {' '.join(map(str, prediction.box or ()))}" if many else printable(prediction.name)
     ranked = sorted(range(10), key=lambda digit: -prediction.probabilities[digit])
     percents = [f"{100 * prediction.probabilities[digit]:5.1f} %" for digit in ranked]
     answer = f"{ranked[0]} {bar(prediction.probabilities[ranked[0]], BAR_COLUMNS)} {percents[0]}"

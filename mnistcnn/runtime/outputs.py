@@ -77,9 +77,9 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
     """
     if outputs.model.suffix != ".keras":
         raise UsageError("model", "a .keras file", str(outputs.model))
-    _require_writable(outputs.model, "mnistcnn.keras")
+    require_writable(outputs.model, "mnistcnn.keras")
     if outputs.log is not None:
-        _require_writable(outputs.log, "training.jsonl")
+        require_writable(outputs.log, "training.jsonl")
         _require_apart(outputs.log, outputs)
     own = _own_places(outputs) if outputs.is_resuming else set()
     if outputs.plot is not None:
@@ -116,7 +116,7 @@ def require_plot_path(path: Path, *, force: bool = False) -> None:
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError("plot", f"a {', '.join(PLOT_SUFFIXES)} file", str(path))
     require_extra("matplotlib", "plot")
-    _require_writable(path, "plot.png")
+    require_writable(path, "plot.png")
     if path.exists() and not force:
         raise MnistcnnError(f"{path} already exists: {_replace_or_choose('plot')}")
 
@@ -125,7 +125,7 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
     require_extra("tensorboard", "tensorboard")
     if folder.exists() and not folder.is_dir():
         raise MnistcnnError(f"{folder} is a file: name a folder with {parameter('tensorboard')}")
-    _require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
+    require_writable(folder / "train-or-test" if folder.is_dir() else folder, "")
     if not force and event_files(folder):
         raise MnistcnnError(
             f"{folder} holds another run's event files: replace them with {parameter('force', True)}, "
@@ -133,7 +133,7 @@ def _require_tensorboard_folder(folder: Path, *, force: bool) -> None:
         )
 
 
-def _require_writable(path: Path, example: str) -> None:
+def require_writable(path: Path, example: str) -> None:
     """Raise MnistcnnError if no file can be made at a path; making one beside it shows that."""
     place = real_path(path)
     try:

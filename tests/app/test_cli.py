@@ -188,7 +188,7 @@ def test_predict_in_machine_formats(command: Run, trained: Path, tmp_path: Path)
     write_digit(tmp_path / "dark.png")
     write_digit(tmp_path / "light.png", light_on_dark=False)
     fields = ["file", "digit", "probability", "probabilities", "sure", "error", "box", "line", "group"]
-    fields += ["unsure_because"]
+    fields += ["unsure_because", "row"]
     as_json = command("predict", "dark.png", "light.png", "nowhere.png", "--format", "jsonl", "-m", str(trained))
     records = [json.loads(line) for line in as_json.stdout.splitlines()]
     assert as_json.returncode == 1
@@ -318,7 +318,7 @@ def test_a_reader_that_leaves_ends_predict_quietly(
         (["predict", "x.png", "-m", "no.keras"], 1, "there is no model at no.keras; make one with `mnistcnn train`"),
         (["evaluate", "-m", "text.keras"], 1, "text.keras is a text file, not a model; name a .keras file"),
         (["evaluate", "--data", "nowhere"], 1, "--data nowhere: no such file or folder; give mnist, sample, or a path"),
-        (["evaluate", "--data", "empty"], 1, "empty is not a dataset: expected IDX files"),
+        (["evaluate", "--data", "empty"], 1, "empty is not a dataset, it holds nothing: expected IDX files"),
         (["train", "-m", "nowhere/m.keras"], 1, "the folder nowhere does not exist: make it, or name another place"),
         (["train", "-m", "folder.keras"], 1, "folder.keras is a folder: name a file in it, such as folder.keras/mnist"),
         (["train", "-m", "model.h5"], 2, "--model must be a .keras file; received 'model.h5'"),

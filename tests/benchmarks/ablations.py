@@ -20,7 +20,8 @@ from table import setting
 
 from mnistcnn.config import RECIPES
 from mnistcnn.data.dataset import Dataset, Split
-from mnistcnn.data.sources import VALIDATION_IMAGES, load_dataset
+from mnistcnn.data.sources import load_dataset
+from mnistcnn.data.splits import VALIDATION_IMAGES
 from mnistcnn.runtime.backend import start_keras
 
 # By name: what of the recipe is other, and what of the constants of `augmentation`.

@@ -117,8 +117,8 @@ def test_what_is_skipped_in_class_folders_is_counted(tmp_path: Path) -> None:
     for name in ("3/a.heic", "4/b.heic", "4/.hidden", "beside.png", "notes.txt", "more/c.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"")
-    reasons = "1 picture beside the folders 0 to 9, 1 folder, 2 files with .heic"
-    assert load_dataset(str(folder)).notice == f"skipped in {folder}: {reasons}"
+    reasons = "1 picture beside the class folders, 1 folder, 2 files with .heic"
+    assert load_dataset(str(folder)).notice == f"skipped in {folder}: {reasons}."
 
 
 def test_all_broken_pictures_are_named_at_once(tmp_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_equal_content_has_an_equal_fingerprint() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_labels_idx1_ubyte": LABELS[:-1]}, r"\(train\): 40 images but 39 labels; do the two files belong"),
-        ({"train_labels_idx1_ubyte": LABELS + 5}, r"\(train\): label 14 at position 9; expected labels from 0 to 9"),
+        ({"train_labels_idx1_ubyte": LABELS[:-1]}, r"ubyte.gz: 40 images but 39 labels; do the two files belong"),
+        ({"train_labels_idx1_ubyte": LABELS + 5}, r"ubyte.gz: label 10 at position 5; expected labels from 0 to 9"),
         ({"train_images_idx3_ubyte": IMAGES[:, :20]}, r"expected images \(N, 28, 28\) and labels \(N,\), got \(40, 20"),
         ({"train_images_idx3_ubyte": LABELS}, r"holds labels \(1 dimension\): expected images \(3 dimensions\)"),
         ({"train_images_idx3_ubyte": IMAGES[:0], "train_labels_idx1_ubyte": LABELS[:0]}, "train split .* no images"),
@@ -304,7 +304,8 @@ def test_an_npz_file_of_unknown_length_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     """The error says what is expected if a folder is empty or a path is missing."""
     with pytest.raises(
-        MnistcnnError, match="is not a dataset: expected IDX files .* or folders of pictures named 0 to 9"
+        MnistcnnError,
+        match="is not a dataset, it holds nothing: expected IDX files .* in folders named 0 to 9",
     ):
         load_dataset(str(tmp_path))
     with pytest.raises(MnistcnnError, match="cannot be read from the web: download it; give mnist, sample, or a path"):

@@ -1,4 +1,4 @@
-"""IDX and .npz files: what promises much, what would run code, and mutations."""
+"""IDX, .npz and CSV files: what promises much, what would run code, and mutations."""
 
 import gzip
 import io
@@ -78,6 +78,41 @@ def npz_with_header(
             with archive.open(f"{name}.npy", "w") as member:
                 np.save(member, array)
     return buffer.getvalue()
+
+
+def csv_cases(count: int, folder: Path) -> Iterator[Case]:
+    """Rows without an end, bombs, odd characters; then mutations of files, compressed or not."""
+    rows = [
+        b",".join(b"%d" % value for value in (label, *image.flat)) for label, image in zip(LABELS, IMAGES, strict=True)
+    ]
+    good = b"\n".join(rows) + b"\n"
+    empty = b",".join([b"0"] * 785) + b"\n"
+    handmade = {
+        "good": good,
+        "a line without an end": b"0," * (1 << 25),
+        "a gzip bomb of one line": gzip.compress(b"0" * (1 << 28), 1),
+        "a gzip bomb of rows": gzip.compress(empty * 4_000, 1) * 172,
+        "a gzip bomb of empty lines": gzip.compress(b"\n" * (1 << 24), 1),
+        "long numbers": good.replace(b",", b"," + b"0" * 5_000, 1),
+        "UTF-16": good.decode().encode("utf-16"),
+        "binary": os.urandom(100_000),
+    }
+    for name, data in handmade.items():
+        yield name, lambda data=data: read_table(folder, data)  # type: ignore[misc]
+    bases = [good, gzip.compress(good, 1)]
+    for number in range(count):
+        randomness = random.Random(number)
+        data = mutated(randomness.choice(bases), randomness)
+        yield f"mutation {number}", lambda data=data: read_table(folder, data)  # type: ignore[misc]
+
+
+def read_table(folder: Path, data: bytes) -> None:
+    """Read a CSV file of that content."""
+    path = folder / "d.csv"
+    path.write_bytes(data)
+    split = load_dataset(str(path)).split("all")
+    assert split.images.shape == (len(split.labels), 28, 28)
+    assert split.labels.max() < 10
 
 
 def npz_cases(count: int, folder: Path) -> Iterator[Case]:

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from fuzz_pictures import pictures, read
@@ -19,6 +20,9 @@ ODD_NAMES = (
     *("ünïcode ☃.png".encode(), b"-rf.png", b"*.png", b"[1].png", b"x" * 250 + b".png", b"..png", b"a.txt", b"noext"),
     *("٣.png".encode(), "²³.png".encode(), b"9" * 200 + b".png", "\u202egnp.png".encode()),
 )
+
+NAMES = ("0", "1", "2", "7", "9", "10", "x", "٣", "03", "digit_4", "Five", "val", "labels.csv")
+LIST = b"file,label\n" + b"".join(b"%d/10.png,%d\n" % (digit, digit) for digit in range(10))
 
 
 def folder_cases(count: int, folder: Path) -> Iterator[Case]:
@@ -46,8 +50,12 @@ def read_tree(place: Path, randomness: random.Random, good: list[bytes]) -> None
     roots = [place] if randomness.random() < 0.8 else [place / "train", place / "test"]
     for root in roots:
         root.mkdir(exist_ok=True)
-        for digit in randomness.sample(("0", "1", "2", "7", "9", "10", "x", "٣"), randomness.randint(0, 4)):
+        for digit in randomness.sample(NAMES, randomness.randint(0, 4)):
             _make(root / digit, randomness, good, kinds=("folder", "folder", "folder", "loop", "up", "file"))
+    if randomness.random() < 0.2:
+        (place / "labels.csv").unlink(missing_ok=True)
+        with suppress(OSError):  # a folder of that name
+            (place / "labels.csv").write_bytes(mutated(LIST, randomness))
     seen: set[str | bytes] = set()
     for path in (place, *place.iterdir()):
         for picture in find_pictures([str(path), str(path / "*"), str(path / "**" / "*.png")], io.BytesIO(b"")):

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz_arrays import idx_cases, npz_cases
+from fuzz_arrays import csv_cases, idx_cases, npz_cases
 from fuzz_folders import folder_cases
 from fuzz_options import option_cases
 from fuzz_pictures import picture_cases
@@ -34,6 +34,7 @@ SUBJECTS = {
     "pictures": picture_cases,
     "idx": idx_cases,
     "npz": npz_cases,
+    "csv": csv_cases,
     "folders": folder_cases,
     "options": option_cases,
 }

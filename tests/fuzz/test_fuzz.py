@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the watch needs
 GIGABYTE_KIB = 10**9 / 1024
 
 
-@pytest.mark.parametrize("subject", ["pictures", "idx", "npz", "folders", "options"])
+@pytest.mark.parametrize("subject", ["pictures", "idx", "npz", "csv", "folders", "options"])
 def test_bad_input_ends_in_a_result_or_one_line(tmp_path: Path, request: pytest.FixtureRequest, subject: str) -> None:
     """Handmade cases and seeded mutations, as many as --fuzz says, in a process that is watched (`fuzzing.py`)."""
     count = request.config.getoption("--fuzz")
