@@ -20,10 +20,10 @@ export function sentence({ text, predictions, error }) {
     const doubt = unsure ? ` Not sure of ${unsure} of them.` : "";
     return `${predictions.length} digits: ${text.replaceAll("\n", ", ")}.${doubt}`;
   }
-  const [{ digit, probability, probabilities, sure }] = predictions;
+  const [{ digit, probability, probabilities, sure, unsure_because: reason }] = predictions;
   if (sure) return `${digit === 8 ? "An" : "A"} ${digit}, with ${percent(probability)}.`;
   const second = ranked(probabilities)[1];
-  return `Not sure: perhaps ${named(digit)} (${percent(probability)}), perhaps ${named(second)} `
+  return `Not sure (${reason}): perhaps ${named(digit)} (${percent(probability)}), perhaps ${named(second)} `
     + `(${percent(probabilities[second])}), perhaps not a digit.`;
 }
 
