@@ -163,6 +163,8 @@ class Explanation:
     prediction: Prediction
     activations: Mapping[str, Any] = field(repr=False, compare=False)  # by layer, from conv1 (28, 28, 32) on; float32
     effects: Any = field(repr=False, compare=False)  # (14, 14, 10) float32: see `inference.explanation`
+    square: int  # pixels: the side of the square that was covered to find the effects
+    picture: Any = field(default=None, repr=False, compare=False)  # (H, W) uint8, its grey levels
 
     @property
     def runner_up(self) -> int:

@@ -1,4 +1,4 @@
-"""The library: train, evaluate, compare, predict and load_model, as `from mnistcnn import …` offers them.
+"""The library: train, evaluate, compare, predict, explain and load_model, as `from mnistcnn import …` offers them.
 
 Paths, names and models go in; frozen results come out. `wiring` and `training_run` do the work, for the commands too.
 """
@@ -8,12 +8,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnistcnn.app.explaining import Sheet, explain_picture
 from mnistcnn.app.training_run import Run, run_training
 from mnistcnn.app.wiring import Process, Reading, compare_models, load_models, read_pictures
 from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
-from mnistcnn.results import Comparison, Evaluation, Predictions, TrainingResult
+from mnistcnn.results import Comparison, Evaluation, Explanation, Predictions, TrainingResult
 from mnistcnn.runtime.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -172,6 +173,41 @@ def predict(
     reading = Reading(digits=digits, invert=invert)
     _, numbers = read_pictures(model, map(str, pictures), reading, Process(backend, device), stdin=BytesIO())
     return Predictions(prediction for number in numbers for prediction in number)
+
+
+def explain(
+    model: "AnyModel",
+    picture: str | Path,
+    *,
+    invert: Invert = "auto",
+    plot: str | Path | None = None,
+    why_not: int | None = None,
+    force: bool = False,
+    backend: str | None = None,
+    device: str | None = None,
+) -> Explanation:
+    """Explain what a model makes of the one digit of a picture, as `mnistcnn explain` does.
+
+    Args:
+        model: A model, or the file that holds it, as for `load_model`.
+        picture: The picture's file.
+        invert: As for `predict`.
+        plot: The PNG, SVG or PDF file to draw the explanation into.
+        why_not: The digit that the drawing compares the answer with; None is the second likeliest.
+        force: Whether to replace that file.
+        backend: As for `evaluate`. The activations are computed in NumPy on every backend.
+        device: As for `train`.
+
+    Returns:
+        The prediction, what each layer makes of the image, and what in the image speaks for each digit.
+
+    Raises:
+        MnistcnnError: The model or the picture cannot be read, or the plot cannot be drawn.
+
+    """
+    sheet = None if plot is None else Sheet(plot=Path(plot), why_not=why_not, force=force)
+    reading = Reading(digits="one", invert=invert)
+    return explain_picture(model, str(picture), reading, Process(backend, device), sheet, stdin=BytesIO())
 
 
 def _outputs(

@@ -29,10 +29,9 @@ def explain(trained: TrainedModel, prediction: Prediction) -> Explanation:
         raise MnistcnnError(prediction.error)
     network = trained.model if isinstance(trained.model, NumpyNetwork) else NumpyNetwork(trained.model.get_weights())
     activations = network.activations(prediction.image)
-    activations["probabilities"] = softmax(activations["logits"][None])[0]
-    return Explanation(
-        prediction=prediction, activations=activations, effects=effects_of_covering(trained, prediction.image)
-    )
+    activations["probabilities"] = softmax(activations["logits"][None])[0].astype(np.float32)
+    effects = effects_of_covering(trained, prediction.image)
+    return Explanation(prediction=prediction, activations=activations, effects=effects, square=SQUARE)
 
 
 def effects_of_covering(trained: TrainedModel, image: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ def test_activations_equal_keras(in_keras: TrainedModel) -> None:
         found = explain(trained, PREDICTION).activations
         assert list(found) == names
         for name in names:
+            assert found[name].dtype == np.float32
             np.testing.assert_allclose(found[name], np.asarray(outputs[name])[0], atol=1e-5, err_msg=name)
 
 
