@@ -9,10 +9,10 @@ of a function does.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistcnn.app.api import compare, evaluate, export, load_model, predict, train
+    from mnistcnn.app.api import compare, evaluate, explain, export, load_model, predict, train
 
 __version__ = "0.1.0"
-__all__ = ["compare", "evaluate", "export", "load_model", "predict", "train"]
+__all__ = ["compare", "evaluate", "explain", "export", "load_model", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:

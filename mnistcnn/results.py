@@ -195,6 +195,32 @@ class Prediction:
         return self.label is not None and self.digit == self.label
 
 
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a network makes of one digit, layer by layer, and what in its image speaks for each of the ten digits."""
+
+    prediction: Prediction
+    activations: Mapping[str, Any] = field(repr=False, compare=False)  # by layer, from conv1 (28, 28, 32) on; float32
+    effects: Any = field(repr=False, compare=False)  # (14, 14, 10) float32: see `inference.explanation`
+    square: int  # pixels: the side of the square that was covered to find the effects
+    picture: Any = field(default=None, repr=False, compare=False)  # (H, W) uint8, its grey levels
+
+    @property
+    def runner_up(self) -> int:
+        """The second likeliest digit."""
+        ranked = sorted(range(10), key=lambda digit: -self.prediction.probabilities[digit])
+        return ranked[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What the convolutions of a network look for."""
+
+    model: str  # its file, or its name
+    conv1: Any = field(repr=False, compare=False)  # (5, 5, 1, 32) float32
+    conv2: Any = field(repr=False, compare=False)  # (5, 5, 32, 64) float32
+
+
 def text_of(predictions: Sequence[Prediction]) -> str:
     """Return the digits of one picture as it shows them: line by line, with a space between groups."""
     lines = []

@@ -31,6 +31,7 @@ IMPORT_KERAS = {"app", "fuzz", "inference", "model", "report", "training"}
 POSIX_ONLY = [
     *(
         "app/test_failures.py",
+        "app/test_serve.py",
         "fuzz/test_fuzz.py",
         "report/test_live_view.py",
         "runtime/test_distribution.py",
@@ -47,6 +48,7 @@ StartTraining = Callable[..., TrainingProcess]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that make a run longer."""
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+    parser.addoption("--browser", action="store_true", help="run the tests that drive a headless Chromium too")
     parser.addoption("--fuzz", type=int, default=100, help="mutations in each fuzz test")
 
 
@@ -60,6 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.timeout(300))
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+        if "browser" in item.keywords and not config.getoption("--browser"):
+            item.add_marker(pytest.mark.skip(reason="drives a browser: run with --browser"))
         if "mnist" in item.keywords and not os.environ.get("MNISTCNN_DATA"):
             item.add_marker(pytest.mark.skip(reason="needs real MNIST: set MNISTCNN_DATA to its folder"))
 

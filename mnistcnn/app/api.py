@@ -1,4 +1,4 @@
-"""The library: train, evaluate, compare, predict, load_model and export, as `from mnistcnn import …` offers them.
+"""The library: train, evaluate, compare, predict, explain, load_model and export, for `from mnistcnn import …`.
 
 Paths, names and models go in; frozen results come out. `wiring` and `training_run` do the work, for the commands too.
 """
@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnistcnn.app.explaining import Sheet, explain_picture
 from mnistcnn.app.exporting import export_files
 from mnistcnn.app.training_run import Run, run_training
 from mnistcnn.app.wiring import Process, Reading, compare_models, load_models, read_pictures
@@ -16,7 +17,7 @@ from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
 from mnistcnn.report.notebook_view import is_in_kernel
-from mnistcnn.results import Comparison, Evaluation, Export, Predictions, TrainingResult
+from mnistcnn.results import Comparison, Evaluation, Explanation, Export, Predictions, TrainingResult
 from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.runtime.signals import stop_on_interrupt
 
@@ -188,6 +189,41 @@ def predict(
     reading = Reading(digits=digits, invert=invert)
     _, numbers = read_pictures(model, pictures, reading, Process(backend, device), stdin=BytesIO())
     return Predictions(prediction for number in numbers for prediction in number)
+
+
+def explain(
+    model: "AnyModel",
+    picture: str | Path,
+    *,
+    invert: Invert = "auto",
+    plot: str | Path | None = None,
+    why_not: int | None = None,
+    force: bool = False,
+    backend: str | None = None,
+    device: str | None = None,
+) -> Explanation:
+    """Explain what a model makes of the one digit of a picture, as `mnistcnn explain` does.
+
+    Args:
+        model: A model, or the file that holds it, as for `load_model`.
+        picture: The picture's file.
+        invert: As for `predict`.
+        plot: The PNG, SVG or PDF file to draw the explanation into.
+        why_not: The digit that the drawing compares the answer with; None is the second likeliest.
+        force: Whether to replace that file.
+        backend: As for `evaluate`. The activations are computed in NumPy on every backend.
+        device: As for `train`.
+
+    Returns:
+        The prediction, what each layer makes of the image, and what in the image speaks for each digit.
+
+    Raises:
+        MnistcnnError: The model or the picture cannot be read, or the plot cannot be drawn.
+
+    """
+    sheet = None if plot is None else Sheet(plot=Path(plot), why_not=why_not, force=force)
+    reading = Reading(digits="one", invert=invert)
+    return explain_picture(model, str(picture), reading, Process(backend, device), sheet, stdin=BytesIO())
 
 
 def export(model: "AnyModel", *files: str | Path, int8: bool = False, force: bool = False) -> tuple[Export, ...]:

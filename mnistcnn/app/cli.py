@@ -223,6 +223,61 @@ def predict(
 @app.command(
     cls=Command,
     epilog=examples(
+        "mnistcnn explain seven.png --plot seven.svg --why-not 1",
+        "mnistcnn explain -m mnistcnn.keras --plot filters.pdf",
+    ),
+)
+def explain(
+    image: options.ImageToExplain = None,
+    model: options.ModelToUse = None,
+    invert: options.Invert = "auto",
+    why_not: options.WhyNot = None,
+    plot: options.ExplanationPlot = Path("explanation.png"),
+    force: options.ReplacePlot = False,
+    backend: options.Backend = None,
+    device: options.Device = None,
+) -> None:
+    """Draw what the layers make of a digit, and what in it speaks for the answer.
+
+    Without a picture, draw the filters of the model.
+    """
+    with user_errors():
+        from mnistcnn.app import commands, explaining, wiring
+
+        reading, process = wiring.Reading(digits="one", invert=invert), commands.CommandProcess(backend, device)
+        sheet = explaining.Sheet(plot=plot, why_not=why_not, force=force)
+        commands.explain(image, model, reading, process, sheet)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
+        "mnistcnn serve",
+        "mnistcnn serve -m mnistcnn.keras -m fast.keras --host 0.0.0.0",
+    ),
+)
+def serve(
+    models: options.ModelsToServe = None,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 8028,
+    opens: options.Open = True,
+    backend: options.Backend = None,
+    device: options.Device = None,
+) -> None:
+    """Open a page to draw digits on, which shows what the network makes of them."""
+    status = 0
+    with user_errors():
+        from mnistcnn.app import commands
+        from mnistcnn.app.address import Address
+
+        address = Address(host=host, port=port, opens=opens)
+        status = commands.serve(models or [None], address, commands.CommandProcess(backend, device))
+    raise typer.Exit(status)
+
+
+@app.command(
+    cls=Command,
+    epilog=examples(
         "mnistcnn samples pictures --count 50",
         "mnistcnn samples mistakes --misread -m mnistcnn.keras",
     ),

@@ -10,9 +10,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnistcnn.app.address import Address
+from mnistcnn.app.explaining import Sheet, draw_filters, explain_picture
 from mnistcnn.app.exporting import export_files
 from mnistcnn.app.training_run import Run, run_training
-from mnistcnn.app.wiring import Process, Reading, compare_models, read_pictures, sample_images
+from mnistcnn.app.wiring import (
+    Process,
+    Reading,
+    compare_models,
+    load_named_models,
+    read_pictures,
+    sample_images,
+)
 from mnistcnn.config import OutputFormat
 from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
 from mnistcnn.files import is_csv
@@ -25,8 +34,12 @@ from mnistcnn.report import prediction as prediction_report
 from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
 from mnistcnn.runtime.backend import without_unused_modules
+from mnistcnn.runtime.outputs import require_extra
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
 from mnistcnn.wording import counted
+
+# models: the most that one page shows side by side
+MAX_SERVED = 4
 
 
 class CommandProcess(Process):
@@ -102,9 +115,7 @@ def evaluate(
     force: bool,
 ) -> None:
     """Measure models on labelled images, and print or draw the measures."""
-    letters = len(evaluation_report.LETTERS)
-    if len(models) > letters or len(set(models)) < len(models):
-        raise UsageError("model", f"different files, at most {letters}", ", ".join(map(str, models)))
+    _require_different(models, len(evaluation_report.LETTERS))
     comparison = compare_models(models, data, split, process, plot=plot, force=force)
     evaluation_report.show_comparison(comparison, as_json=as_json)
 
@@ -125,6 +136,31 @@ def predict(images: Sequence[str], model: Path | None, reading: Reading, printin
             advance()
     report.finish()
     return int(report.has_failed)
+
+
+def explain(image: str | None, model: Path | None, reading: Reading, process: Process, sheet: Sheet) -> None:
+    """Draw what a model makes of a picture and print its answer; without a picture, draw the model's filters."""
+    if image is None:
+        draw_filters(model, process, sheet)
+    else:
+        stdin = sys.stdin.buffer if sys.stdin else None
+        explanation = explain_picture(model, image, reading, process, sheet, stdin=stdin)
+        prediction_report.PredictionReport("table", top_k=3)([explanation.prediction])
+    console.say(f"sheet drawn: {printable(str(sheet.plot))}")
+
+
+def serve(models: Sequence[Path | None], address: Address, process: Process) -> int:
+    """Answer requests on an address until a signal ends that, and return the exit status."""
+    _require_different(models, MAX_SERVED)
+    for module in ("starlette", "uvicorn", "python_multipart", "segno"):
+        require_extra(module, "serve")
+    with address.listen() as listening, stop_on_signals() as stop:
+        trained = load_named_models(models, process, pictures=1)  # before NumPy is imported, which it sets up
+        from mnistcnn.app.page import Answers
+        from mnistcnn.app.server import run
+
+        run(Answers(trained), listening, address, stop)
+        return stop.exit_status
 
 
 def save_samples(
@@ -162,3 +198,9 @@ def info(model: Path | None) -> None:
     found = model_info(model_file(model))  # first: a file that is not a model is the only thing to say then
     info_report.show_system(system_info())
     info_report.show_model(found)
+
+
+def _require_different(models: Sequence[Path | None], most: int) -> None:
+    """Raise UsageError for too many models, and for one that is named twice."""
+    if len(models) > most or len(set(models)) < len(models):
+        raise UsageError("model", f"different files, at most {most}", ", ".join(map(str, models)))

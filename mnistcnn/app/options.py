@@ -22,6 +22,7 @@ _data = partial(typer.Option, rich_help_panel="Data")
 _pictures = partial(typer.Option, rich_help_panel="Pictures")
 _output = partial(typer.Option, rich_help_panel="Output")
 _running = partial(typer.Option, rich_help_panel="While it runs")
+_serving = partial(typer.Option, rich_help_panel="Server")
 _machine = partial(typer.Option, rich_help_panel="Machine")
 
 
@@ -228,6 +229,49 @@ SaveInputs = Annotated[
     _output(metavar="FOLDER", help="Save what the network saw to this folder, as PNG files of 28x28 pixels."),
 ]
 ReplaceInputs = Annotated[bool, _output("--force", help="Replace files that --save-inputs saved before.")]
+
+# What `explain` takes.
+ImageToExplain = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="IMAGE", help="The picture of a digit, or - for standard input.", show_default="draw the filters"
+    ),
+]
+WhyNot = Annotated[
+    int | None,
+    _output(
+        metavar="DIGIT",
+        min=0,
+        max=9,
+        help="Digit that the answer is compared with.",
+        show_default="the second likeliest",
+    ),
+]
+ExplanationPlot = Annotated[
+    Path, _output("--plot", metavar="FILE", help="The PNG, SVG or PDF file to draw. Needs the extra plot.")
+]
+
+# What `serve` takes.
+ModelsToServe = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="FILE",
+        help="The model file, or pretrained; repeat the option to see up to four side by side.",
+        show_default="mnistcnn.keras here, else pretrained",
+    ),
+]
+Host = Annotated[
+    str,
+    _serving(
+        metavar="ADDRESS",
+        help="Address to listen on; 0.0.0.0 is every address of this machine, and asks whoever opens the page for a "
+        "token.",
+    ),
+]
+Port = Annotated[int, _serving(metavar="N", min=0, max=65535, help="Port to listen on; 0 takes any that is free.")]
+Open = Annotated[bool, _serving("--open/--no-open", help="Open the page in the browser of this desktop.")]
 
 # What `info` takes.
 ModelToDescribe = Annotated[

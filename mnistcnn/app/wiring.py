@@ -1,7 +1,7 @@
 """The calls that the library and the commands share: from the names of models and data to a result.
 
-Paths, names and models go in, with a Process that computes. Frozen results come out. Training is in `training_run`.
-Nothing here prints results or knows the command line's options.
+Paths, names and models go in, with a Process that computes. Frozen results come out. Training is in `training_run`,
+explanations are in `explaining`. Nothing here prints results or knows the command line's options.
 """
 
 import inspect
@@ -110,6 +110,14 @@ def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | 
     return loaded
 
 
+def load_named_models(
+    models: "Sequence[AnyModel]", process: Process, pictures: int | None = None
+) -> "dict[str, TrainedModel]":
+    """Return models as `load_models` does, each under the name that people know it by."""
+    names = [_name(model, place) for place, model in enumerate(models, start=1)]
+    return dict(zip(names, load_models(models, process, pictures), strict=True))
+
+
 def compare_models(
     models: "Sequence[AnyModel]",
     data: "AnyData",
@@ -140,8 +148,7 @@ def compare_models(
         require_plot_path(plot, force=force)
     _require(models, process)
     dataset = open_dataset(data, process)
-    names = [_name(model, place) for place, model in enumerate(models, start=1)]
-    trained = dict(zip(names, load_models(models, process), strict=True))
+    trained = load_named_models(models, process)
     from mnistcnn.inference.evaluation import compare
 
     comparison = compare(trained, dataset, split)

@@ -36,20 +36,42 @@ class NumpyNetwork:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             return np.concatenate(list(threads.map(self._classified, _batches(images, BATCH_SIZE))))
 
-    def _classified(self, images: np.ndarray) -> np.ndarray:
+    def activations(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what the layers make of an image (28, 28) uint8, by name, float32, from conv1 (28, 28, 32) to logits.
+
+        `flatten` and `dropout` are left out: they pass on the numbers of the layer before.
+        """
+        seen: dict[str, np.ndarray] = {}
+        seen["logits"] = self._classified(image[None], seen)
+        return {name: values[0] for name, values in seen.items()}
+
+    def _classified(self, images: np.ndarray, seen: dict[str, np.ndarray] | None = None) -> np.ndarray:
         *_, kernel3, bias3, kernel4, bias4 = self._weights
-        features = np.concatenate([self._features(block) for block in _batches(images, CONVOLVED_AT_ONCE)])
-        hidden = np.maximum(features @ kernel3 + bias3, 0)  # (N, 1024)
+        features = np.concatenate([self._features(block, seen) for block in _batches(images, CONVOLVED_AT_ONCE)])
+        hidden = rectified(features @ kernel3, bias3)  # (N, 1024)
+        if seen is not None:
+            seen["dense"] = hidden
         return np.asarray(hidden @ kernel4 + bias4)
 
-    def _features(self, images: np.ndarray) -> np.ndarray:
-        """Return what the layers up to `flatten` make of images (N, 28, 28) uint8: (N, 3136) float32."""
+    def _features(self, images: np.ndarray, seen: dict[str, np.ndarray] | None) -> np.ndarray:
+        """Return what the layers up to `flatten` make of images (N, 28, 28) uint8: (N, 3136) float32.
+
+        `seen`, if there is one, gets what each of these layers makes of them, by name.
+        """
         kernel1, bias1, kernel2, bias2, *_ = self._weights
         x = model_inputs(images)
-        # The largest of four sums has the largest of their four first terms: bias and ReLU can follow the pooling.
-        x = np.maximum(max_pool(convolution(x, kernel1)) + bias1, 0)  # (N, 14, 14, 32)
-        x = np.maximum(max_pool(convolution(x, kernel2)) + bias2, 0)  # (N, 7, 7, 64)
+        for number, kernel, bias in ((1, kernel1, bias1), (2, kernel2, bias2)):
+            sums = convolution(x, kernel)
+            # The largest of four sums has the largest of their four first terms: bias and ReLU can follow the pooling.
+            x = rectified(max_pool(sums), bias)  # (N, 14, 14, 32), then (N, 7, 7, 64)
+            if seen is not None:
+                seen |= {f"conv{number}": rectified(sums, bias), f"pool{number}": x}
         return np.asarray(x.reshape(len(x), -1))
+
+
+def rectified(sums: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Add a layer's bias to its sums, and put zero in the place of negative numbers (ReLU)."""
+    return np.asarray(np.maximum(sums + bias, 0))
 
 
 def convolution(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:

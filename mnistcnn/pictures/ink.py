@@ -24,6 +24,10 @@ MAX_BLUR = 1.2
 # pixels: a blur against grain below this standard deviation is left out (132 photos right at 0.1 and at 0.4)
 MIN_BLUR = 0.2
 
+# share of a picture: if its two commonest levels cover more, it was drawn by a program: on paper without shade, in even
+# ink (not swept; the 132 photos are read as without it)
+MIN_TWO_LEVEL_SHARE = 0.97
+
 # grey level: darker paper is taken for this, as shares of less light are noise (132 photos right at 16 and at 64)
 DARKEST_PAPER = 32
 # pixels: a pixel's paper is the darkest within this square, so that a shadow's edge is not a line (132 photos right
@@ -84,6 +88,12 @@ def darkness_of_ink(grey: np.ndarray) -> float:
     around = cv2.medianBlur(small, min(255, min(small.shape) // 2 | 1))
     cubes = (around - small.astype(np.float32)) ** 3
     return float(cubes.sum() / max(np.abs(cubes).sum(), 1e-9))
+
+
+def is_drawn(grey: np.ndarray) -> bool:
+    """Tell whether a picture has two levels, paper and ink, but for soft edges, as a drawing made on a screen has."""
+    counts = np.sort(np.bincount(grey.ravel(), minlength=256))
+    return bool(counts[-2:].sum() > MIN_TWO_LEVEL_SHARE * grey.size)
 
 
 def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:

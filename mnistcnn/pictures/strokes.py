@@ -14,7 +14,16 @@ import cv2
 import numpy as np
 
 from mnistcnn.pictures.frame import erase_frame
-from mnistcnn.pictures.ink import WORKING_SIDE, darkness_of_ink, faintest_ink, grain, ink_mask, levelled, missing_light
+from mnistcnn.pictures.ink import (
+    WORKING_SIDE,
+    darkness_of_ink,
+    faintest_ink,
+    grain,
+    ink_mask,
+    is_drawn,
+    levelled,
+    missing_light,
+)
 from mnistcnn.pictures.masks import stroke_variation, stroke_width
 from mnistcnn.pictures.ruled_paper import erase_rules
 
@@ -130,7 +139,9 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
     else:
         polarities = [light_on_dark]
     papers = [255 - grey if inverted else grey for inverted in polarities]
-    found = [_parts_within_reach(paper, reach) for paper in papers for reach in REACHES]
+    # In a drawing of two levels every reach that is wider than the strokes finds the same ink.
+    reaches = REACHES[-1:] if is_drawn(grey) else REACHES
+    found = [_parts_within_reach(paper, reach) for paper in papers for reach in reaches]
     best = max(found, key=Parts.best_quality)
     return best if best.ranked else None
 

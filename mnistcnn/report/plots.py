@@ -1,7 +1,7 @@
 """Plots as PNG, SVG or PDF files: the curves of a training run; an evaluation's matrix, calibration and mistakes.
 
-Results go in. Only this module knows matplotlib, which is an extra. A sheet is white with dark ink, in colours that
-colour-blind people can tell apart: lines in those of Okabe and Ito (2008), shades of one blue.
+Results go in. Only this module and `explanation_plots` know matplotlib, which is an extra. A sheet is white with dark
+ink, in colours that colour-blind people can tell apart: lines in those of Okabe and Ito (2008), shades of one blue.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ def save_training_sheet(result: TrainingResult, path: Path) -> None:
         accuracy.legend(loc="lower right")
         recipe = f"{result.test.recipe} recipe, " if result.test is not None else ""
         figure.suptitle(f"{recipe}{counted(result.step, 'step')}", x=0.01, ha="left", fontsize="large")
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
@@ -94,7 +94,7 @@ def save_evaluation_sheet(evaluation: Evaluation, path: Path) -> None:
             ha="left",
             fontsize="large",
         )
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def save_comparison_sheet(comparison: Comparison, path: Path) -> None:
@@ -114,7 +114,7 @@ def save_comparison_sheet(comparison: Comparison, path: Path) -> None:
         titles = [f"{one.label} → {' '.join(map(str, one.digits))}\n{_cut(one.name)}" for one in shown]
         _images(lower, heading if shown else "Every image is read alike", [one.image for one in shown], titles)
         figure.suptitle(comparison.evaluations[0].subject, x=0.01, ha="left", fontsize="large")
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def _accuracies(axes: Axes, comparison: Comparison) -> None:
@@ -250,7 +250,7 @@ def _cut(name: str, longest: int = 12) -> str:
     return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix, without a date, so that equal results make equal files."""
     form = path.suffix[1:].lower()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)

@@ -15,11 +15,13 @@ from mnistcnn.app.cli import app
 from mnistcnn.config import BACKENDS, HYPERPARAMETERS, OPTIMIZERS, PRECISIONS, RECIPES, SPLITS, TRAINING_BACKENDS
 
 COLOR = r"\x1b\[[\d;]*m"
-COMMANDS = ("train", "evaluate", "predict", "info")
+COMMANDS = ("train", "evaluate", "predict", "explain", "serve", "info")
 PANELS = {
     "train": ["Options", "Recipe", "Data", "Output", "While it runs", "Machine"],
     "evaluate": ["Options", "Data", "Output", "Machine"],
     "predict": ["Arguments", "Options", "Pictures", "Output", "Machine"],
+    "explain": ["Arguments", "Options", "Pictures", "Output", "Machine"],
+    "serve": ["Options", "Server", "Machine"],
     "info": ["Arguments", "Options"],
 }
 
