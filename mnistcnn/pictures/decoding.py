@@ -23,7 +23,10 @@ MAX_PIXELS = 89_000_000
 # pixels: the longest side that is opened (JPEG's limit; with millions of rows Pillow's list of rows fills the memory)
 MAX_SIDE = 65_535
 # names in Pillow: the formats that are opened (none that runs a program, as EPS does)
+# HEIC's comes with the extra `heif`
 FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+# what stands in bytes 4 to 11 of a HEIC or HEIF file (ISO/IEC 23008-12)
+HEIF_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 # pixels: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if both its sides keep this length (132 photos right from
 # 500 to 20,000)
 DECODED_SIDE = 1000
@@ -75,7 +78,7 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
     """
     file: Path | BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with _opened(file) as image:
             width = image.width
             if width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
                 raise Image.DecompressionBombError(f"{width}×{image.height} pixels")
@@ -100,13 +103,39 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
         raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
 
 
+def _opened(file: Path | BinaryIO) -> Image.Image:
+    """Open a picture; HEIC and HEIF, by which phones save photos, with pillow-heif."""
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        if not _first_bytes(file)[4:12].startswith(HEIF_BRANDS):
+            raise
+    try:
+        import pillow_heif
+    except ImportError as error:
+        hint = "pip install 'mnistcnn[heif]' to read it, or save it as JPEG"
+        raise MnistcnnError(f"it is a HEIC photo: {hint}") from error
+    pillow_heif.register_heif_opener()
+    return Image.open(file, formats=("HEIF",))
+
+
+def _first_bytes(file: Path | BinaryIO) -> bytes:
+    """Return the first bytes of a file, which is left at its beginning."""
+    if isinstance(file, Path):
+        with file.open("rb") as opened:
+            return opened.read(KIND_BYTES)
+    file.seek(0)
+    data = file.read(KIND_BYTES)
+    file.seek(0)
+    return data
+
+
 def _found(source: Path | bytes) -> str:
     """Return the end of a message that says what a file is; of a pipe, which is read by now, nothing is known."""
     if isinstance(source, Path):
         if not source.is_file():
             return ""
-        with source.open("rb") as file:
-            source = file.read(KIND_BYTES)
+        source = _first_bytes(source)
     kind = kind_of(source[:KIND_BYTES])
     return f"; it is {kind}, damaged" if kind.endswith("picture") else f"; it is {kind}"
 

@@ -16,7 +16,7 @@ from mnistcnn.wording import counted
 
 # suffixes of the files that are taken for pictures in a folder
 SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg"),
     *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 LABELS_FILE = "labels.csv"

@@ -114,10 +114,10 @@ def test_what_is_skipped_in_class_folders_is_counted(tmp_path: Path) -> None:
     """The notice of a dataset names pictures beside its class folders, and files that are not pictures."""
     folder = write_class_folder(tmp_path / "pictures", 1)
     assert load_dataset(str(folder)).notice is None
-    for name in ("3/a.heic", "4/b.heic", "4/.hidden", "beside.png", "notes.txt", "more/c.png"):
+    for name in ("3/a.svg", "4/b.svg", "4/.hidden", "beside.png", "notes.txt", "more/c.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"")
-    reasons = "1 picture beside the class folders, 1 folder, 2 files with .heic"
+    reasons = "1 picture beside the class folders, 1 folder, 2 files with .svg"
     assert load_dataset(str(folder)).notice == f"skipped in {folder}: {reasons}."
 
 

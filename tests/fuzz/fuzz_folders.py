@@ -53,8 +53,8 @@ def read_tree(place: Path, randomness: random.Random, good: list[bytes]) -> None
         for digit in randomness.sample(NAMES, randomness.randint(0, 4)):
             _make(root / digit, randomness, good, kinds=("folder", "folder", "folder", "loop", "up", "file"))
     if randomness.random() < 0.2:
-        (place / "labels.csv").unlink(missing_ok=True)
         with suppress(OSError):  # a folder of that name
+            (place / "labels.csv").unlink(missing_ok=True)
             (place / "labels.csv").write_bytes(mutated(LIST, randomness))
     seen: set[str | bytes] = set()
     for path in (place, *place.iterdir()):

@@ -6,6 +6,7 @@ import random
 import struct
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,16 @@ def stroke(width: int, height: int, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
+def has_heif() -> bool:
+    """Tell whether the extra heif is installed; if so Pillow writes HEIC photos from now on."""
+    if find_spec("pillow_heif") is None:
+        return False
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+    return True
+
+
 def pictures() -> dict[str, bytes]:
     """Pictures of every format and mode that people have, by name."""
     made: dict[str, bytes] = {}
@@ -46,6 +57,7 @@ def pictures() -> dict[str, bytes]:
         "AVIF": ("RGB",),
         "ICO": ("RGBA",),
         "JPEG2000": ("L", "RGB"),
+        **({"HEIF": ("L", "RGB", "RGBA")} if has_heif() else {}),
     }.items():
         for mode in modes:
             base = stroke(40, 60, "L" if mode in ("LAB", "I;16") else mode)

@@ -100,8 +100,8 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_is_replaced_with_force_if_it_is_a_saved_model(tmp_path: Path) -> None:
-    """A SavedModel is replaced whole; a folder of something else never is."""
+def test_a_folder_is_replaced_with_force_if_it_is_a_saved_model(command: Run, tmp_path: Path) -> None:
+    """A SavedModel is replaced whole, and the command says how it reads; a folder of something else never is."""
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_text("old")
     (tmp_path / "saved" / "old").write_text("old")
@@ -109,7 +109,12 @@ def test_a_folder_is_replaced_with_force_if_it_is_a_saved_model(tmp_path: Path) 
     (tmp_path / "photos" / "mine.png").write_text("mine")
     with pytest.raises(MnistcnnError, match="photos is not a SavedModel, and is not replaced"):
         export("pretrained", tmp_path / "photos", force=True)
-    export("pretrained", tmp_path / "saved", force=True)
+    done = command("export", "saved", "-m", "pretrained", "--force")
+    assert re.fullmatch(
+        r"saved: \d+\.\d MB; tensorflow \S+ reads an image in \d+\.\d\d ms, 0 of 1,000 as another digit; "
+        r"probabilities differ by \d\.\de-0\d at most\n",
+        done.stdout,
+    )
     assert not (tmp_path / "saved" / "old").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "saved"]
 

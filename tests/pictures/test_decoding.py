@@ -1,6 +1,7 @@
 """Picture files of every kind, whole and damaged."""
 
 import struct
+import sys
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -110,7 +111,7 @@ DAMAGED = {
     "a page": (b"<!DOCTYPE html><html>", "is not a picture .* it is a web page, perhaps in the place of a download"),
     "HEIC": (
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        "is not a picture .* it is a HEIC photo, which phones",
+        "(is not|cannot be read as) a picture.* it is a HEIC photo",
     ),
     "PDF": (b"%PDF-1.7\n", "is not a picture .* it is a PDF document"),
     "truncated PNG": (PNG[: len(PNG) // 2], "cannot be read as a picture: "),
@@ -132,6 +133,25 @@ def test_a_file_that_is_no_picture_is_refused_in_one_line(name: str, tmp_path: P
     (tmp_path / "mine.png").write_bytes(content)
     with pytest.raises(MnistcnnError, match=f"^[^\n]*mine.png {message}[^\n]*$"):
         read_digits(Picture(str(tmp_path / "mine.png"), tmp_path / "mine.png"))
+
+
+@pytest.mark.parametrize("suffix", ["heic", "jpg"])
+def test_a_photo_of_a_phone_is_read_whatever_its_name_says(suffix: str, tmp_path: Path) -> None:
+    """A HEIC photo gives the digit that the PNG gives, also under another format's suffix, and from memory."""
+    pytest.importorskip("pillow_heif", reason="the extra heif is not installed").register_heif_opener()
+    content = encoded(Image.fromarray(seven()).convert("RGB"), "HEIF", quality=95)
+    (tmp_path / f"mine.{suffix}").write_bytes(content)
+    [digit] = read_digits(Picture("mine", tmp_path / f"mine.{suffix}"))
+    [same] = read_digits(Picture("mine", content))
+    assert difference(digit.image, CLEAN) < 0.1
+    assert np.array_equal(digit.image, same.image)
+
+
+def test_a_heic_photo_names_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pillow-heif is absent the error says how to install it."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MnistcnnError, match=r"^mine.heic cannot .* pip install 'mnistcnn\[heif\]' to read it, or save"):
+        read_digits(Picture("mine.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"))
 
 
 @settings(max_examples=60, deadline=None)

@@ -36,10 +36,10 @@ def test_what_is_not_read_in_a_folder_is_counted(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     (tmp_path / ".DS_Store").write_bytes(b"")
     assert skipped(tmp_path) is None
-    for name in ("b.heic", "c.HEIC", "README", "more/d.png"):
+    for name in ("b.svg", "c.SVG", "README", "more/d.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert skipped(tmp_path) == f"skipped in {tmp_path}: 1 folder, 2 files with .heic, 1 file with no suffix"
+    assert skipped(tmp_path) == f"skipped in {tmp_path}: 1 folder, 2 files with .svg, 1 file with no suffix"
 
 
 def test_a_list_of_names_stands_for_its_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
