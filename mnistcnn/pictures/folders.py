@@ -42,7 +42,7 @@ def natural_order(path: Path) -> list[tuple[int, int | str]]:
 
 def picture_files(folder: Path) -> list[Path]:
     """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
-    return sorted((path for path in _entries(folder, Path.is_file) if is_picture(path)), key=natural_order)
+    return sorted(_entries(folder, lambda path: is_picture(path) and path.is_file()), key=natural_order)
 
 
 def is_picture(path: Path) -> bool:
