@@ -247,41 +247,6 @@ def export(model: "AnyModel", *files: str | Path, int8: bool = False, force: boo
     return tuple(export_files(model, list(map(Path, files)), int8=int8, force=force, process=process))
 
 
-def explain(
-    model: "AnyModel",
-    picture: str | Path,
-    *,
-    invert: Invert = "auto",
-    plot: str | Path | None = None,
-    why_not: int | None = None,
-    force: bool = False,
-    backend: str | None = None,
-    device: str | None = None,
-) -> Explanation:
-    """Explain what a model makes of the one digit of a picture, as `mnistcnn explain` does.
-
-    Args:
-        model: A model, or the file that holds it, as for `load_model`.
-        picture: The picture's file.
-        invert: As for `predict`.
-        plot: The PNG, SVG or PDF file to draw the explanation into.
-        why_not: The digit that the drawing compares the answer with; None is the second likeliest.
-        force: Whether to replace that file.
-        backend: As for `evaluate`. The activations are computed in NumPy on every backend.
-        device: As for `train`.
-
-    Returns:
-        The prediction, what each layer makes of the image, and what in the image speaks for each digit.
-
-    Raises:
-        MnistcnnError: The model or the picture cannot be read, or the plot cannot be drawn.
-
-    """
-    sheet = None if plot is None else Sheet(plot=Path(plot), why_not=why_not, force=force)
-    reading = Reading(digits="one", invert=invert)
-    return explain_picture(model, str(picture), reading, Process(backend, device), sheet, stdin=BytesIO())
-
-
 def _outputs(
     model: str | Path | None,
     *,
