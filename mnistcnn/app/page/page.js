@@ -16,10 +16,13 @@ let models = []; // { name, place, answer }
 let chosen = 0; // which of several digits is looked at
 let isAsking = false;
 let isStale = false; // whether the drawing changed since the question under way was asked
+let looks = 0; // how often what is to be explained has changed
 let pause;
 
 function changed() {
   chosen = 0;
+  looks += 1;
+  clearTimeout(pause);
   find("#hint").hidden = !drawing.isEmpty;
   for (const id of ["#undo", "#clear"]) find(id).disabled = drawing.isEmpty;
   isStale = true;
@@ -66,6 +69,7 @@ function show() {
 
 function choose(place) {
   chosen = place;
+  looks += 1;
   show();
   models[0].place.querySelectorAll(".digits button")[place]?.focus();
 }
@@ -80,12 +84,13 @@ function showSeen(image) {
 async function follow() {
   find("#spoken").textContent = models.map(({ name, answer }) =>
     (models.length > 1 ? `${name}: ` : "") + sentence(answer)).join(" ");
+  const look = looks;
   const model = models[insideModel()];
   const isRead = Boolean(model.answer.predictions?.[chosen]);
   if (isRead) {
     if (!weights.has(model.name)) weights.set(model.name, await server.weights(model.name));
     const explanation = await server.explain(await drawing.file(), model.name, chosen).catch(refused);
-    if (isStale) return;
+    if (look !== looks) return;
     if (!explanation.error) inside.show(explanation, weights.get(model.name));
   }
   find("#layers").hidden = !isRead;
@@ -165,6 +170,7 @@ async function start() {
   select.append(...models.map(({ name }) => make("option", { textContent: name })));
   find("#inside-model").hidden = models.length < 2;
   select.addEventListener("change", () => {
+    looks += 1;
     show();
     showExamples(models[insideModel()].name);
   });
