@@ -75,10 +75,14 @@ def test_links_lead_somewhere_and_pictures_are_small(page: Path) -> None:
 
 
 def test_the_readme_shows_what_predict_prints(command: Run) -> None:
-    """The README's first picture is read as the README says, by the model of the package."""
+    """The README's pictures, of a digit and of a page, are read as it says by the model of the package."""
+    text = README.read_text(encoding="utf-8")
     done = command("predict", str(ROOT / "docs" / "five.jpg"), "-m", "pretrained", "--backend", "numpy")
-    [said] = re.findall(r"^docs/five.jpg (.*)$", README.read_text(encoding="utf-8"), re.M)
+    [said] = re.findall(r"^docs/five.jpg (.*)$", text, re.M)
     assert done.stdout.split()[1:] == said.split()
+    page = ("predict", str(ROOT / "docs" / "page.jpg"), "--format", "text")
+    [said] = re.findall(r"^\$ mnistcnn predict docs/page.jpg --format text\n(.*?)```", text, re.M | re.S)
+    assert command(*page, "-m", "pretrained", "--backend", "numpy").stdout == said
 
 
 def test_documented_fields_are_those_that_are_written(command: Run, tmp_path: Path) -> None:
