@@ -89,9 +89,8 @@ def digits_shown(answers: Sequence[Answer], alone: Answer | None) -> list[Answer
 def _way(mark: list[Answer]) -> tuple[list[Answer], bool]:
     """Return the digits of one mark, the cheapest way through its cuts, and whether any other text costs much more."""
     last = max(answer.digit.end for answer in mark)
-    ways: dict[int, list[tuple[float, str, list[Answer]]]] = {
-        0: [(0.0, "", [])]
-    }  # by cut: the two cheapest texts to it
+    # by cut: the cost, text and digits of the cheapest way to it, and of the cheapest with another text
+    ways: dict[int, list[tuple[float, str, list[Answer]]]] = {0: [(0.0, "", [])]}
     for end in range(1, last + 1):
         found: dict[str, tuple[float, str, list[Answer]]] = {}
         for answer in mark:

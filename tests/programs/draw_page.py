@@ -49,8 +49,8 @@ def page() -> np.ndarray:
     paper = np.full((HEIGHT, WIDTH, 3), PAPER, np.float32)
     for at in range(40, HEIGHT, RULE):
         cv2.line(paper, (0, at), (WIDTH, at + 8), RULES, 1, cv2.LINE_AA)
-    ink = cv2.GaussianBlur(ink, (0, 0), 0.8)[..., None]
-    picture = paper * (1 - ink) + np.array(INK) * ink
+    soft = cv2.GaussianBlur(ink, (0, 0), 0.8)[..., None]  # (420, 720, 1)
+    picture: np.ndarray = paper * (1 - soft) + np.array(INK) * soft
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     light = 1.05 - 0.5 * np.clip((0.6 * x + 0.7 * y) / WIDTH, 0, 1)
     picture = picture * light[..., None] + noise.normal(0, 3, (HEIGHT, WIDTH, 1))
