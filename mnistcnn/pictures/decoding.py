@@ -2,7 +2,7 @@
 
 It does not know what the picture shows, nor which of the levels are ink.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 It does not know what stands in the frame. All 132 photos are read right without it, too.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 import cv2

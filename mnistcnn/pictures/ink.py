@@ -4,7 +4,7 @@ All functions but `working_copy` take its result, a copy whose longer side is WO
 pixels are lengths on that copy. A morphological closing gives the paper under the ink (Serra, "Image Analysis and
 Mathematical Morphology", 1982). Nothing here knows which ink is a digit's.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 import cv2

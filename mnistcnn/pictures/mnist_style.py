@@ -4,7 +4,7 @@ LeCun, Cortes and Burges, "The MNIST database of handwritten digits", http://yan
 a box of 20×20 pixels, its aspect kept, antialiased, its centre of mass in the middle of 28×28. Nothing here knows where
 the strokes come from.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 import cv2

@@ -2,7 +2,7 @@
 
 A printed line is called a rule. Nothing here knows what is written on the paper.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 In such a picture the sheet contrasts more than its ink, so it is cut out before ink is looked for: working copy → mask
 of the sheet; picture and mask → picture of the sheet alone. Nothing here knows a digit from other ink.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 from dataclasses import replace

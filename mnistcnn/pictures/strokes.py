@@ -4,7 +4,7 @@
 reaches and, if in doubt, in both polarities; the connected parts that look most like a digit win. Nothing here knows
 which digit it is.
 
-Ranges in comments: `tests/benchmarks/pictures.py` reads so many photos right while that one value varies in its range.
+Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
 
 from collections.abc import Sequence
