@@ -176,14 +176,14 @@ def read_pictures(
     if files and reading.digits == "many":
         raise UsageError("digits", "auto or one for a CSV file: each of its rows shows one digit", reading.digits)
     others = [each for each in flat if not (isinstance(each, str | Path) and is_csv(str(each)))]
-    pictures = _found(others, stdin, process)
+    pictures = _found(others, stdin)
     about = len(pictures) + sum(path.stat().st_size // CSV_ROW_BYTES for path in files if path.is_file())
     [trained] = load_models([model], process, about)  # before NumPy is imported, which it sets up
     from mnistcnn.data.named_files import read_table, transposed_notice
     from mnistcnn.inference.prediction import predict_numbers
     from mnistcnn.inference.rows import predict_rows
 
-    for notice in filter(None, map(transposed_notice, files)):
+    for notice in filter(None, [*_skipped(others), *map(transposed_notice, files)]):
         process.warn(notice)
     tables = [(str(path), read_table(path)) for path in files]
 
@@ -195,25 +195,28 @@ def read_pictures(
     return len(pictures) + sum(len(table.images) for _, table in tables), numbers()
 
 
-def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None, process: Process) -> "list[Picture]":
-    """Return pictures, found by their names or made of images and arrays; such a picture is named by its place.
-
-    What is skipped in folders is a warning.
-    """
+def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None) -> "list[Picture]":
+    """Return pictures, found by their names or made of images and arrays; such a picture is named by its place."""
     from mnistcnn.pictures.finding import find_pictures
-    from mnistcnn.pictures.folders import skipped
 
     found: list[Picture] = []
     for each in given:
         if isinstance(each, str | os.PathLike):
             found += find_pictures([os.fspath(each)], stdin)
-            if Path(each).is_dir() and (notice := skipped(Path(each))):
-                process.warn(notice)
         else:
             from mnistcnn.pictures.in_memory import numbered, pictures_of
 
             found += numbered(pictures_of(each), first=len(found) + 1)
     return found
+
+
+def _skipped(given: "Iterable[AnyPicture]") -> "Iterator[str | None]":
+    """Yield for each folder what of it is not read, if anything is not."""
+    from mnistcnn.pictures.folders import skipped
+
+    for each in given:
+        if isinstance(each, str | os.PathLike) and Path(each).is_dir():
+            yield skipped(Path(each))
 
 
 def _flat(given: "Iterable[AnyPicture]") -> "Iterator[AnyPicture]":

@@ -35,6 +35,7 @@ OF_SIGNAL = (
 
 def take_away() -> None:
     """Make this process as poor as one of Windows."""
+    sys.modules["psutil"] = None  # type: ignore[assignment] # Keras tries it; its part for Linux needs os.sysconf
     for module, names in ((os, OF_OS), (signal, OF_SIGNAL)):
         for name in names:
             delattr(module, name)
