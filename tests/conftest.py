@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that make a run longer."""
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
     parser.addoption("--browser", action="store_true", help="run the tests that drive a headless Chromium too")
-    parser.addoption("--fuzz", type=int, default=100, help="mutations in each fuzz test")
+    parser.addoption("--fuzz", type=int, default=60, help="mutations in each fuzz test")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

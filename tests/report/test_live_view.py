@@ -87,7 +87,7 @@ def test_a_window_that_shrinks_holds_no_stale_frame(monkeypatch: pytest.MonkeyPa
     assert max(map(len, after)) == 60
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow)])
 def test_colours_are_left_out_where_they_are_not_wanted(
     tmp_path: Path, terminal: dict[str, str], variables: dict[str, str]
 ) -> None:
@@ -97,7 +97,14 @@ def test_colours_are_left_out_where_they_are_not_wanted(
     assert ("\x1b" in shown) == ("NO_COLOR" in variables)
 
 
-@pytest.mark.parametrize("variables", [{"JPY_PARENT_PID": "1"}, {"COLAB_GPU": ""}, {"TTY_INTERACTIVE": "0"}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"JPY_PARENT_PID": "1"},
+        pytest.param({"COLAB_GPU": ""}, marks=pytest.mark.slow),
+        pytest.param({"TTY_INTERACTIVE": "0"}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_terminal_that_shows_no_cursor_movements_gets_plain_lines(
     tmp_path: Path, terminal: dict[str, str], variables: dict[str, str]
 ) -> None:

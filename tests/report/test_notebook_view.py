@@ -32,6 +32,7 @@ def outputs_of(folder: Path, environment: dict[str, str], *cells: str) -> list[l
     return [cell.outputs for cell in notebook.cells]
 
 
+@pytest.mark.slow
 def test_a_run_is_one_display_and_an_interruption_ends_it_gracefully(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

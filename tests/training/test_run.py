@@ -97,8 +97,15 @@ def test_a_run_is_a_function_of_its_seed() -> None:
     assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("precision", "optimizer"),
+    [
+        ("float32", "sgd"),
+        ("bfloat16", "adam"),
+        pytest.param("float32", "adam", marks=pytest.mark.slow),
+        pytest.param("bfloat16", "sgd", marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, precision: str) -> None:
     """A run stopped at a checkpoint and resumed, across epochs, ends with the bytes of one that never stopped."""
     whole = DIGITS.split("train")
@@ -135,7 +142,7 @@ def test_a_stopped_run_without_files_returns_its_model() -> None:
     assert stopped.model.metadata.accuracy == stopped.test.accuracy
 
 
-@pytest.mark.parametrize("recipe", ["fast", "best"])
+@pytest.mark.parametrize("recipe", ["fast", pytest.param("best", marks=pytest.mark.slow)])
 def test_a_run_with_a_schedule_and_distortions_goes_on_bit_for_bit(tmp_path: Path, recipe: str) -> None:
     """A stopped and resumed run of `fast` or `best` ends with the bytes of one that never stopped."""
     config = replace(RECIPES[recipe], steps=20, batch_size=20, log_every=5, checkpoint_every=10)
