@@ -72,8 +72,8 @@ MIN_RIVAL_SCORE = 0.6
 # × the largest part's height: if that part surrounds one higher than this, it is a frame, and the inner part is the
 # digit (132 photos right from 0.15 to 1, not at 0.075)
 MIN_FRAMED_HEIGHT = 0.3
-# × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.05 to
-# 0.8)
+# × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.2 to
+# 0.8, 131 at 0.05 and 0.1)
 MIN_LOOSE_SCORE = 0.2
 # × the longer side of the digit's first part: a loose part that is longer does not belong to it (132 photos right
 # from 0.4 to 6.4)
