@@ -19,6 +19,8 @@ from PIL import Image
 
 from mnistcnn import __version__
 from mnistcnn.config import BACKENDS
+from mnistcnn.report.input_folder import InputFolder
+from mnistcnn.results import Prediction
 
 
 def write_digit(path: Path, *, light_on_dark: bool = True) -> Path:
@@ -240,6 +242,17 @@ def test_what_the_network_saw_is_saved(command: Run, trained: Path, tmp_path: Pa
     assert again.stderr.startswith("error: seen already holds files: replace those of the same name with --force, or")
     assert command(*arguments, "--force").returncode == 0
     assert sorted((tmp_path / "seen").iterdir()) == saved
+
+
+def test_digits_of_a_page_are_saved_by_line_and_place(tmp_path: Path) -> None:
+    """The names of the three digits of two lines end with the line's number, and the digit's in it."""
+    image = np.zeros((28, 28), np.uint8)
+    page = [Prediction(file="page.png", line=line, image=image) for line in (0, 0, 1)]
+    save = InputFolder(tmp_path / "seen", force=False)
+    save(page)
+    save(page[:1])
+    saved = sorted(path.name for path in (tmp_path / "seen").iterdir())
+    assert saved == ["page-1-1.png", "page-1-2.png", "page-2-1.png", "page.png"]
 
 
 def test_one_bad_picture_does_not_stop_the_others(command: Run, trained: Path, tmp_path: Path) -> None:
