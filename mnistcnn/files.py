@@ -72,6 +72,8 @@ def kind_of(data: bytes) -> str:
             return kind
     if re.match(rb"\s*<(!doctype html|html)", data, re.IGNORECASE):
         return "a web page, perhaps in the place of a download"
+    if re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype )?svg", data, re.IGNORECASE | re.DOTALL):
+        return "an SVG drawing, which is a program: save it as PNG"
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
         return "a HEIC photo, which phones and viewers can save as JPEG"
     if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:KIND_BYTES]):

@@ -53,7 +53,7 @@ def explain_picture(
     [picture] = pictures
     [prediction] = predict(trained, pictures, invert=reading.invert)
     explanation = explain(trained, prediction)
-    explanation = replace(explanation, picture=decode_picture(picture.name, picture.source).levels)
+    explanation = replace(explanation, picture=decode_picture(picture.name, picture.source, picture.page).levels)
     if sheet is not None:
         from mnistcnn.report.explanation_plots import save_explanation_sheet
 

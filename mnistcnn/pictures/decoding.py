@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import KIND_BYTES, kind_of
+from mnistcnn.pictures.pdf import page_image
 
 # pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
 MAX_PIXELS = 89_000_000
@@ -69,8 +70,8 @@ class GreyPicture:
     scale: float = 1.0  # width of a pixel of `levels`, in pixels of the picture
 
 
-def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
-    """Decode a picture, or an animation's first frame, upright by its EXIF orientation.
+def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> GreyPicture:
+    """Decode a picture, a page of a PDF document, or an animation's first frame, upright by its EXIF orientation.
 
     Transparent margins are cut off, other transparent pixels filled; 16 bits and floats are scaled to 8 bits. If the
     luminance hardly tells ink from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the
@@ -78,6 +79,8 @@ def decode_picture(name: str, source: Path | bytes) -> GreyPicture:
     """
     file: Path | BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
     try:
+        if page is not None:
+            return _grey(page_image(source, page))
         with _opened(file) as image:
             width = image.width
             if width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:

@@ -5,17 +5,20 @@ It does not know whether a file holds a picture: only its suffix is looked at, a
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.files import is_address
 from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
+from mnistcnn.pictures.pdf import is_pdf, page_count
 
 MAX_LIST_BYTES = 1 << 28  # bytes: the most that is read of a list of names (a million take some 50 MB)
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
+PDF_PAGE = re.compile(r"(.+\.pdf)#([0-9]{1,6})", re.IGNORECASE)  # a name: a page of a document
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Picture:
     name: str
     source: Path | bytes = b""
     label: int | None = None  # the digit it shows, if it comes from a class folder
+    page: int | None = None  # its page in the file, from 0, if that is a PDF document
     error: str | None = None
 
 
@@ -33,8 +37,27 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
 
     `@names.txt` stands for the lines of that file, each of them such a name, unless a file has the name with its "@".
     The pictures of a folder or a glob come in natural order; those of class folders with their labels.
-    An argument without a picture yields a picture with an error.
+    Each page of a PDF document is a picture. An argument without a picture yields a picture with an error.
     """
+    for picture in _named_pictures(arguments, stdin):
+        yield from _pages(picture)
+
+
+def _pages(picture: Picture) -> Iterator[Picture]:
+    """Yield a picture, or the pages of it if it is a PDF document."""
+    if picture.error is not None or picture.page is not None or not is_pdf(picture):
+        yield picture
+        return
+    try:
+        count = page_count(picture.source)
+    except MnistcnnError as error:
+        yield replace(picture, error=f"{picture.name}: {error}")
+        return
+    for page in range(count):
+        yield replace(picture, name=f"{picture.name}#{page + 1}", page=page)
+
+
+def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
     for argument in (name for each in arguments for name in _listed(each)):
         path = Path(argument)
         if argument == "-":
@@ -54,6 +77,8 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
             yield from (Picture(str(file), file) for file in files)
         elif is_address(argument):
             yield Picture(argument, error=f"{argument} is an address: download the picture, and name its file")
+        elif (page := PDF_PAGE.fullmatch(argument)) and not os.path.lexists(path):
+            yield Picture(argument, Path(page[1]), page=int(page[2]) - 1)
         else:
             yield Picture(argument, path)
 

@@ -17,7 +17,7 @@ from mnistcnn.wording import counted
 # suffixes of the files that are taken for pictures in a folder
 SUFFIXES = (
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+    *(".pbm", ".pdf", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 LABELS_FILE = "labels.csv"
 MAX_LABELS_BYTES = 1 << 25  # bytes: the largest list of labels that is read (a million pictures take 20 MB)

@@ -67,7 +67,7 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
     """
     if picture.error is not None:
         raise MnistcnnError(picture.error)
-    grey = decode_picture(picture.name, picture.source)
+    grey = decode_picture(picture.name, picture.source, picture.page)
     found = prepare(grey, invert=invert, digits=digits)
     if not found:
         raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")

@@ -6,6 +6,7 @@ import random
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from mnistcnn.pictures.decoding import decode_picture
 from mnistcnn.pictures.finding import Picture
+from mnistcnn.pictures.pdf import is_pdf, page_count
 from mnistcnn.pictures.preparing import read_digits
 
 
@@ -58,6 +60,7 @@ def pictures() -> dict[str, bytes]:
         "ICO": ("RGBA",),
         "JPEG2000": ("L", "RGB"),
         **({"HEIF": ("L", "RGB", "RGBA")} if has_heif() else {}),
+        **({"PDF": ("1", "L", "RGB")} if find_spec("pypdfium2") else {}),
     }.items():
         for mode in modes:
             base = stroke(40, 60, "L" if mode in ("LAB", "I;16") else mode)
@@ -164,6 +167,9 @@ def read_file(path: Path, content: bytes) -> None:
 
 def read(picture: Picture) -> None:
     """Take a picture the whole way to what the network sees."""
+    if is_pdf(picture):
+        page_count(picture.source)
+        picture = replace(picture, page=0)
     one = read_digits(picture)
     many = read_digits(picture, digits="many")
     for digit in one + many:
