@@ -10,10 +10,11 @@ from mnistcnn.config import SIZE
 from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.splits import Reader, in_tenths
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
-from mnistcnn.pictures.finding import Picture
+from mnistcnn.pictures.finding import Picture, pages_of
 from mnistcnn.pictures.folders import (
     LABELS_FILE,
     class_folders,
+    entries,
     labelled_by_name,
     labelled_files,
     picture_files,
@@ -48,7 +49,7 @@ def from_folder(folder: Path, name: str) -> Dataset | None:
 
 def _split_folders(folder: Path) -> dict[str, Path]:
     """Return the folders inside a folder that are named for a split."""
-    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    inside = sorted(entries(folder, Path.is_dir))
     return {
         split: path for split, names in SPLIT_FOLDERS.items() for path in reversed(inside) if path.name.lower() in names
     }
@@ -91,24 +92,25 @@ def _read_pictures(found: Iterable[tuple[Path, int]]) -> Split:
 
     Raises MnistcnnError, which names all pictures that cannot be read, not only the first.
     """
-    files, labels = zip(*found, strict=True)
+    pictures = [page for file, label in found for page in pages_of(Picture(str(file), file, label))]
     images, problems = [], []
-    for file in files:
+    for picture in pictures:
         try:
-            images.append(_read_digit(file))
+            images.append(_read_digit(picture))
         except MnistcnnError as error:
             problems.append(str(error))
     if problems:
         more = f"; and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
         raise MnistcnnError(
-            f"{counted(len(problems), 'picture')} of {len(files):,} cannot be used, mend or remove them: "
+            f"{counted(len(problems), 'picture')} of {len(pictures):,} cannot be used, mend or remove them: "
             f"{'; '.join(problems[:LISTED])}{more}"
         )
-    return Split(np.stack(images), np.array(labels, np.uint8), np.array(list(map(str, files))))
+    labels = np.array([picture.label for picture in pictures], np.uint8)
+    return Split(np.stack(images), labels, np.array([picture.name for picture in pictures]))
 
 
-def _read_digit(file: Path) -> np.ndarray:
+def _read_digit(picture: Picture) -> np.ndarray:
     try:
-        return read_digits(Picture(str(file), file))[0].image
+        return read_digits(picture)[0].image
     except NoDigitFoundError:
         return np.zeros((SIZE, SIZE), np.uint8)

@@ -17,6 +17,7 @@ from mnistcnn.data.dataset import Dataset, Split
 from mnistcnn.data.idx import INT, read_idx
 from mnistcnn.data.splits import as_in_tutorial, checked, in_tenths
 from mnistcnn.errors import MnistcnnError, printable
+from mnistcnn.pictures.folders import entries
 
 Form = Literal["idx", "csv"]
 # names: the ends of the names of files of images, after the set and its part
@@ -47,11 +48,7 @@ def from_folder(folder: Path, name: str, form: Form) -> Dataset | None:
 
     CSV files count if their names say which part of a set they are: others, such as a list of labels, may be anything.
     """
-    try:
-        files = sorted(path for path in folder.iterdir() if form_of(path) == form and path.is_file())
-    except OSError as error:
-        raise MnistcnnError(f"{folder} cannot be listed: {error.strerror}") from error
-    sets = _sets(files)
+    sets = _sets(sorted(entries(folder, lambda path: form_of(path) == form and path.is_file())))
     if not sets:
         return None
     family = next(iter(sets)) if len(sets) == 1 else next((each for each in _PREFERRED if each in sets), None)

@@ -40,10 +40,10 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
     Each page of a PDF document is a picture. An argument without a picture yields a picture with an error.
     """
     for picture in _named_pictures(arguments, stdin):
-        yield from _pages(picture)
+        yield from pages_of(picture)
 
 
-def _pages(picture: Picture) -> Iterator[Picture]:
+def pages_of(picture: Picture) -> Iterator[Picture]:
     """Yield a picture, or the pages of it if it is a PDF document."""
     if picture.error is not None or picture.page is not None or not is_pdf(picture):
         yield picture

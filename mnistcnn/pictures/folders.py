@@ -42,7 +42,7 @@ def natural_order(path: Path) -> list[tuple[int, int | str]]:
 
 def picture_files(folder: Path) -> list[Path]:
     """List the files in a folder that have a picture's suffix and are not hidden, in natural order."""
-    return sorted(_entries(folder, lambda path: is_picture(path) and path.is_file()), key=natural_order)
+    return sorted(entries(folder, lambda path: is_picture(path) and path.is_file()), key=natural_order)
 
 
 def is_picture(path: Path) -> bool:
@@ -64,7 +64,7 @@ def class_folders(folder: Path) -> list[tuple[Path, int]]:
     They are the folders named 0 to 9, whatever else there is; other names of digits count if every folder has one.
     """
     folders = sorted(
-        (path for path in _entries(folder, Path.is_dir) if not path.name.startswith(".")), key=natural_order
+        (path for path in entries(folder, Path.is_dir) if not path.name.startswith(".")), key=natural_order
     )
     plain = [path for path in folders if len(path.name) == 1 and digit_named(path.name) is not None]
     digits = [(path, digit_named(path.name)) for path in plain or folders]
@@ -91,7 +91,7 @@ def skipped(folder: Path) -> str | None:
         return None
     classes = [place for place, _ in class_folders(folder)]
     beside = len(picture_files(folder)) if classes else 0
-    folders = sum(not path.name.startswith(".") for path in _entries(folder, Path.is_dir)) - len(classes)
+    folders = sum(not path.name.startswith(".") for path in entries(folder, Path.is_dir)) - len(classes)
     names = [name for place in classes or [folder] for name in _file_names(place, is_deep=bool(classes))]
     found = (os.path.splitext(name)[1].lower() for name in names)  # noqa: PTH122 - of 100,000 files, perhaps
     suffixes = Counter(suffix or "no suffix" for suffix in found if suffix not in SUFFIXES)
@@ -124,7 +124,8 @@ def labelled_by_name(files: Sequence[Path]) -> tuple[str, list[Labelled]] | None
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _entries(folder: Path, kind: Callable[[Path], bool]) -> list[Path]:
+def entries(folder: Path, kind: Callable[[Path], bool]) -> list[Path]:
+    """List what of a folder is of a kind. Raises MnistcnnError if the folder cannot be listed."""
     try:
         return [path for path in folder.iterdir() if kind(path)]
     except OSError as error:

@@ -80,7 +80,7 @@ def test_a_label_of_qmnist_that_is_not_a_digit_is_refused(tmp_path: Path, value:
 
 
 def test_emnists_digits_are_turned_upright_and_it_is_said(tmp_path: Path) -> None:
-    """Of EMNIST's sets the digits are read, transposed, with a notice."""
+    """A folder of several sets of EMNIST gives its digits, transposed, with a notice."""
     for name in ("emnist-digits", "emnist-letters"):
         write_idx_pair(tmp_path, f"{name}-train-")
         write_idx_pair(tmp_path, f"{name}-test-", 20)

@@ -9,6 +9,7 @@ import pytest
 from drawn_pictures import CLEAN, difference, encoded, seven
 from PIL import Image
 
+from mnistcnn.data.sources import load_dataset
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.pictures.finding import Picture, find_pictures
 from mnistcnn.pictures.pdf import MAX_PAGE_SIDE, MAX_PAGES, page_image
@@ -31,6 +32,17 @@ def test_each_page_is_a_picture(tmp_path: Path) -> None:
     for picture in pictures:
         [digit] = read_digits(picture)
         assert difference(digit.image, CLEAN) < 0.15
+
+
+def test_pages_in_class_folders_are_images_of_a_dataset(tmp_path: Path) -> None:
+    """A scan of two pages in the folder 7 is two images with the label 7, called by their pages."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "scan.pdf").write_bytes(document(seven(), 255 - seven()))
+    split = load_dataset(str(tmp_path)).split("all")
+    assert split.labels.tolist() == [7, 7]
+    assert split.files is not None
+    assert [Path(file).name for file in split.files] == ["scan.pdf#1", "scan.pdf#2"]
+    assert max(difference(image, CLEAN) for image in split.images) < 0.15
 
 
 def test_one_page_can_be_named(tmp_path: Path) -> None:
