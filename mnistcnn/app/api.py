@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mnistcnn.app.explaining import Sheet, explain_picture
 from mnistcnn.app.exporting import export_files
+from mnistcnn.app.reading import Reading, read_pictures
 from mnistcnn.app.training_run import Run, run_training
-from mnistcnn.app.wiring import Process, Reading, compare_models, load_models, read_pictures
+from mnistcnn.app.wiring import Process, compare_models, load_models
 from mnistcnn.config import Digits, Invert, config_from_recipe, default_recipe
 from mnistcnn.errors import UsageError, parameter
 from mnistcnn.events import Listener
@@ -22,7 +23,8 @@ from mnistcnn.runtime.outputs import Outputs
 from mnistcnn.runtime.signals import stop_on_interrupt
 
 if TYPE_CHECKING:
-    from mnistcnn.app.wiring import AnyData, AnyModel, AnyPicture
+    from mnistcnn.app.reading import AnyPicture
+    from mnistcnn.app.wiring import AnyData, AnyModel
     from mnistcnn.model.model_file import TrainedModel
 
 

@@ -212,9 +212,10 @@ def predict(
     """
     status = 0
     with user_errors():
-        from mnistcnn.app import commands, wiring
+        from mnistcnn.app import commands
+        from mnistcnn.app.reading import Reading
 
-        reading = wiring.Reading(digits=digits, invert=invert)
+        reading = Reading(digits=digits, invert=invert)
         printing = commands.Printing(form=form, top_k=top_k, show=show, save_inputs=save_inputs, force=force)
         status = commands.predict(images, model, reading, printing, commands.CommandProcess(backend, device))
     raise typer.Exit(status)
@@ -242,9 +243,10 @@ def explain(
     Without a picture, draw the filters of the model.
     """
     with user_errors():
-        from mnistcnn.app import commands, explaining, wiring
+        from mnistcnn.app import commands, explaining
+        from mnistcnn.app.reading import Reading
 
-        reading, process = wiring.Reading(digits="one", invert=invert), commands.CommandProcess(backend, device)
+        reading, process = Reading(digits="one", invert=invert), commands.CommandProcess(backend, device)
         sheet = explaining.Sheet(plot=plot, why_not=why_not, force=force)
         commands.explain(image, model, reading, process, sheet)
 

@@ -9,19 +9,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from mnistcnn.app.address import Address
 from mnistcnn.app.explaining import Sheet, draw_filters, explain_picture
 from mnistcnn.app.exporting import export_files
+from mnistcnn.app.reading import Reading, read_pictures
 from mnistcnn.app.training_run import Run, run_training
-from mnistcnn.app.wiring import (
-    Process,
-    Reading,
-    compare_models,
-    load_named_models,
-    read_pictures,
-    sample_images,
-)
+from mnistcnn.app.wiring import Process, compare_models, load_named_models, sample_images
 from mnistcnn.config import OutputFormat
 from mnistcnn.errors import MnistcnnError, UsageError, parameter, printable
 from mnistcnn.files import is_csv
@@ -125,8 +120,7 @@ def predict(images: Sequence[str], model: Path | None, reading: Reading, printin
     if printing.form == "csv" and len(images) > 1 and any(map(is_csv, images)):
         raise UsageError("format", "jsonl, text or table for a CSV file beside other pictures", printing.form)
     report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k, show=printing.show)
-    stdin = sys.stdin.buffer if sys.stdin else None
-    count, numbers = read_pictures(model, images, reading, process, stdin=stdin)
+    count, numbers = read_pictures(model, images, reading, process, stdin=_stdin())
     folder = None if printing.save_inputs is None else InputFolder(printing.save_inputs, force=printing.force)
     with live_view.prediction_view(count) as advance, closing(numbers):
         for predictions in numbers:
@@ -143,8 +137,7 @@ def explain(image: str | None, model: Path | None, reading: Reading, process: Pr
     if image is None:
         draw_filters(model, process, sheet)
     else:
-        stdin = sys.stdin.buffer if sys.stdin else None
-        explanation = explain_picture(model, image, reading, process, sheet, stdin=stdin)
+        explanation = explain_picture(model, image, reading, process, sheet, stdin=_stdin())
         prediction_report.PredictionReport("table", top_k=3)([explanation.prediction])
     console.say(f"sheet drawn: {printable(str(sheet.plot))}")
 
@@ -198,6 +191,11 @@ def info(model: Path | None) -> None:
     found = model_info(model_file(model))  # first: a file that is not a model is the only thing to say then
     info_report.show_system(system_info())
     info_report.show_model(found)
+
+
+def _stdin() -> BinaryIO | None:
+    """Return standard input, or None if it is closed."""
+    return sys.stdin.buffer if sys.stdin else None
 
 
 def _require_different(models: Sequence[Path | None], most: int) -> None:

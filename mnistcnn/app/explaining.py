@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from mnistcnn.app.wiring import Process, Reading, load_models, load_named_models
+from mnistcnn.app.reading import Reading
+from mnistcnn.app.wiring import Process, load_models, load_named_models
 from mnistcnn.config import CLASSES
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.results import Explanation

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from mnistcnn.app.wiring import Reading
+from mnistcnn.app.reading import Reading
 from mnistcnn.errors import UsageError
 
 MAX_BODY = 20_000_000  # bytes: the largest body of a request

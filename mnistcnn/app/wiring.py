@@ -1,20 +1,19 @@
 """The calls that the library and the commands share: from the names of models and data to a result.
 
 Paths, names and models go in, with a Process that computes. Frozen results come out. Training is in `training_run`,
-explanations are in `explaining`. Nothing here prints results or knows the command line's options.
+pictures are in `reading`, explanations in `explaining`. Nothing here prints results or knows the command line's options.
 """
 
 import inspect
 import os
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, get_args
+from typing import TYPE_CHECKING
 
-from mnistcnn.config import OWN_MODEL, Digits, Invert
-from mnistcnn.errors import UsageError
-from mnistcnn.files import expanded, is_csv
+from mnistcnn.config import OWN_MODEL
+from mnistcnn.files import expanded
 from mnistcnn.report.console import say
 from mnistcnn.report.live_view import download_view
 from mnistcnn.results import Comparison, Prediction
@@ -27,18 +26,11 @@ from mnistcnn.runtime.backend import (
 from mnistcnn.runtime.outputs import require_plot_path
 
 if TYPE_CHECKING:
-    import numpy as np
-    from PIL.Image import Image
-
     from mnistcnn.data.dataset import Dataset
     from mnistcnn.model.model_file import TrainedModel
-    from mnistcnn.pictures.finding import Picture
 
     AnyData = str | Path | Dataset | None
     AnyModel = str | Path | TrainedModel | None
-    AnyPicture = str | Path | Image | np.ndarray | Sequence["AnyPicture"]
-
-CSV_ROW_BYTES = 1_600  # bytes: what a row of 784 pixels takes in a CSV file, at least
 
 
 @dataclass(frozen=True)
@@ -66,22 +58,6 @@ class Process:
         while frame is not None and frame.f_globals.get("__name__", "").startswith("mnistcnn."):
             level, frame = level + 1, frame.f_back
         warnings.warn(notice, stacklevel=level)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How pictures are read: the digits to look for in each, and whether its strokes are dark on light.
-
-    Raises UsageError for any other value.
-    """
-
-    digits: Digits = "auto"
-    invert: Invert = "auto"
-
-    def __post_init__(self) -> None:
-        for name, values in (("digits", get_args(Digits)), ("invert", get_args(Invert))):
-            if getattr(self, name) not in values:
-                raise UsageError(name, f"one of {', '.join(values)}", getattr(self, name))
 
 
 def load_models(models: "Sequence[AnyModel]", process: Process, pictures: int | None = None) -> "list[TrainedModel]":
@@ -160,71 +136,6 @@ def compare_models(
         else:
             save_comparison_sheet(comparison, plot)
     return comparison
-
-
-def read_pictures(
-    model: "AnyModel", given: "Iterable[AnyPicture]", reading: Reading, process: Process, *, stdin: BinaryIO | None
-) -> tuple[int, Generator[tuple[Prediction, ...], None, None]]:
-    """Find the pictures that are given; return how many there are, and their predictions as they are read.
-
-    The name "-" stands for the picture that `stdin` holds. Each picture has a prediction for each of its digits, from
-    left to right, or one with an `error`. Each row of a CSV file is a picture of one digit; these come first. Raises
-    MnistcnnError if the model or a CSV file cannot be read, TypeError for what is not a picture.
-    """
-    flat = list(_flat(given))
-    files = [Path(each) for each in flat if isinstance(each, str | Path) and is_csv(str(each))]
-    if files and reading.digits == "many":
-        raise UsageError("digits", "auto or one for a CSV file: each of its rows shows one digit", reading.digits)
-    others = [each for each in flat if not (isinstance(each, str | Path) and is_csv(str(each)))]
-    pictures = _found(others, stdin)
-    about = len(pictures) + sum(path.stat().st_size // CSV_ROW_BYTES for path in files if path.is_file())
-    [trained] = load_models([model], process, about)  # before NumPy is imported, which it sets up
-    from mnistcnn.data.named_files import read_table, transposed_notice
-    from mnistcnn.inference.prediction import predict_numbers
-    from mnistcnn.inference.rows import predict_rows
-
-    for notice in filter(None, [*_skipped(others), *map(transposed_notice, files)]):
-        process.warn(notice)
-    tables = [(str(path), read_table(path)) for path in files]
-
-    def numbers() -> Generator[tuple[Prediction, ...], None, None]:
-        for name, table in tables:
-            yield from predict_rows(trained, name, table, invert=reading.invert)
-        yield from predict_numbers(trained, pictures, invert=reading.invert, digits=reading.digits)
-
-    return len(pictures) + sum(len(table.images) for _, table in tables), numbers()
-
-
-def _found(given: "Iterable[AnyPicture]", stdin: BinaryIO | None) -> "list[Picture]":
-    """Return pictures, found by their names or made of images and arrays; such a picture is named by its place."""
-    from mnistcnn.pictures.finding import find_pictures
-
-    found: list[Picture] = []
-    for each in given:
-        if isinstance(each, str | os.PathLike):
-            found += find_pictures([os.fspath(each)], stdin)
-        else:
-            from mnistcnn.pictures.in_memory import numbered, pictures_of
-
-            found += numbered(pictures_of(each), first=len(found) + 1)
-    return found
-
-
-def _skipped(given: "Iterable[AnyPicture]") -> "Iterator[str | None]":
-    """Yield for each folder what of it is not read, if anything is not."""
-    from mnistcnn.pictures.folders import skipped
-
-    for each in given:
-        if isinstance(each, str | os.PathLike) and Path(each).is_dir():
-            yield skipped(Path(each))
-
-
-def _flat(given: "Iterable[AnyPicture]") -> "Iterator[AnyPicture]":
-    for each in given:
-        if isinstance(each, list | tuple):
-            yield from _flat(each)
-        else:
-            yield each
 
 
 def sample_images(
