@@ -49,6 +49,9 @@ _SIGNATURES = {
     b"PK\x03\x04": "a damaged or cut-off zip file",
 }
 
+# what stands in bytes 4 to 11 of a HEIC or HEIF file (ISO/IEC 23008-12)
+_HEIF_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
+
 # suffix: of a file that is being written (no other program uses it, so a killed writer's leftovers can be removed)
 UNFINISHED = ".unfinished"
 
@@ -63,6 +66,11 @@ def is_address(path: str) -> bool:
     return re.match(r"https?:/", path) is not None
 
 
+def is_heif(data: bytes) -> bool:
+    """Tell whether a file that begins with some bytes is a HEIC or HEIF photo."""
+    return data[4:12] in _HEIF_BRANDS
+
+
 def kind_of(data: bytes) -> str:
     """Return in words what a file is that begins with some bytes."""
     if not data:
@@ -74,7 +82,7 @@ def kind_of(data: bytes) -> str:
         return "a web page, perhaps in the place of a download"
     if re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype )?svg", data, re.IGNORECASE | re.DOTALL):
         return "an SVG drawing, which is a program: save it as PNG"
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+    if is_heif(data):
         return "a HEIC photo, which phones and viewers can save as JPEG"
     if all(byte >= 32 or byte in b"\t\n\r" for byte in data[:KIND_BYTES]):
         return "a text file"

@@ -96,7 +96,7 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
 
 
 def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
-    answers = iter(_answers(trained, [digit for prepared in batch for digit in prepared.candidates]))
+    answers = iter(answers_to(trained, [digit for prepared in batch for digit in prepared.candidates]))
     for prepared in batch:
         picture = prepared.picture
         if prepared.error is not None:
@@ -104,10 +104,10 @@ def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[t
         else:
             several = list(islice(answers, len(prepared.digits)))
             alone = next(answers) if prepared.digits[0].alone is not None else None
-            yield tuple(_prediction(picture, answer) for answer in digits_shown(several, alone))
+            yield tuple(prediction_of(picture, answer) for answer in digits_shown(several, alone))
 
 
-def _answers(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Answer]:
+def answers_to(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Answer]:
     """Return what the network says of each digit."""
     logits = trained.logits(np.array([digit.image for digit in digits], np.uint8))
     temperature, least = trained.metadata.calibration, trained.metadata.evidence
@@ -120,7 +120,8 @@ def _answers(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Ans
     return [Answer(digit, tuple(row), *rest) for digit, row, *rest in zip(digits, *columns, strict=True)]
 
 
-def _prediction(picture: Picture, answer: Answer) -> Prediction:
+def prediction_of(picture: Picture, answer: Answer) -> Prediction:
+    """Return the prediction for one digit of a picture."""
     digit = answer.digit
     return Prediction(
         file=picture.name,

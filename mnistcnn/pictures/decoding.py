@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import KIND_BYTES, kind_of
+from mnistcnn.files import KIND_BYTES, is_heif, kind_of
 from mnistcnn.pictures.pdf import page_image
 
 # pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
@@ -26,8 +26,6 @@ MAX_SIDE = 65_535
 # names in Pillow: the formats that are opened (none that runs a program, as EPS does)
 # HEIC's comes with the extra `heif`
 FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")
-# what stands in bytes 4 to 11 of a HEIC or HEIF file (ISO/IEC 23008-12)
-HEIF_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypheis", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 # pixels: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if both its sides keep this length (132 photos right from
 # 500 to 20,000)
 DECODED_SIDE = 1000
@@ -111,7 +109,7 @@ def _opened(file: Path | BinaryIO) -> Image.Image:
     try:
         return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        if not _first_bytes(file)[4:12].startswith(HEIF_BRANDS):
+        if not is_heif(_first_bytes(file)):
             raise
     try:
         import pillow_heif

@@ -99,13 +99,13 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     digit = one_digit(view.parts)
     others = other_marks(view.parts, digit)
     mask = view.parts.mask(digit)
-    alone = PreparedDigit(render(mask), _box(mask, view.grey, view.copy), others)
-    if digits == "one":
-        return [alone]
-    page = page_of(view.parts)
-    if not others and not page.splits(digit):
+    page = None if digits == "one" else page_of(view.parts)
+    if page is not None and not others and not page.splits(digit):
         x, y, width, height = cv2.boundingRect(mask)
         return _candidates(mask[y : y + height, x : x + width], (x, y), view)
+    alone = PreparedDigit(render(mask), _box(mask, view.grey, view.copy), others)
+    if page is None:
+        return [alone]
     first, *further = _digits_of_page(view, page, light_on_dark)
     return [replace(first, alone=alone), *further] if further else [alone]
 

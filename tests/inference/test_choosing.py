@@ -25,7 +25,7 @@ def shown(answers: list[Answer], alone: Answer | None = None) -> tuple[str, list
 
 
 def test_the_cheapest_way_through_the_cuts_is_taken() -> None:
-    """Of a mark in three pieces, 4 and 7 at 3 in sum win over 9 at 4, 1 and 7 and 1 at 6, and 4 and 1 and 1 at 5.5."""
+    """A mark of three pieces is 4 and 7, which cost 3; 9 costs 4, 8 and 1 cost 5, and 4, 1 and 1 cost 5.5."""
     one, two, three = (0, 1), (1, 2), (2, 3)
     mark = [answer(4, 1.5, cuts=one), answer(1, 2.0, cuts=two), answer(1, 2.0, cuts=three)]
     mark += [answer(7, 1.5, cuts=(1, 3)), answer(8, 3.0, cuts=(0, 2)), answer(9, 4.0, cuts=(0, 3))]

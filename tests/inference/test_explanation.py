@@ -66,7 +66,7 @@ def test_a_prediction_without_a_digit_cannot_be_explained(in_keras: TrainedModel
 
 
 def test_the_runner_up_is_the_second_likeliest_digit(in_keras: TrainedModel) -> None:
-    """Of the prediction that is explained."""
+    """An explanation's runner-up is the second likeliest digit of the prediction that is explained."""
     assert explain(in_keras, PREDICTION).runner_up == 7
 
 
