@@ -1,7 +1,7 @@
 """The calls that the library and the commands share: from the names of models and data to a result.
 
 Paths, names and models go in, with a Process that computes. Frozen results come out. Training is in `training_run`,
-pictures are in `reading`, explanations in `explaining`. Nothing here prints results or knows the command line's options.
+pictures are in `reading`, explanations in `explaining`. Nothing here prints results or knows the options of commands.
 """
 
 import inspect
