@@ -24,6 +24,8 @@ MIN_DISTANCE = 0.1
 CUTS_PER_HEIGHT = 5
 # × the mark's height: a wider run of pieces is not proposed
 MAX_RUN_WIDTH = 1.6
+# rows: a higher mark is shrunk to so many before its cuts are looked for
+SEAM_ROWS = 72
 # share of the mark's ink: a cut leaves at least so much on either side
 MIN_INK = 0.03
 # pixels of ink that a cut would cross rather than go one row down
@@ -58,25 +60,40 @@ def runs_of_pieces(mask: np.ndarray) -> list[Run]:
     return runs
 
 
-def _seams(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the cuts that cross least ink, from left to right: for each its column in every row (H,)."""
-    height, width = mask.shape
-    cost = mask + ROW_COST
+def _seams(mask: np.ndarray) -> np.ndarray:
+    """Return the cuts that cross least ink, from left to right: for each its column in every row (cuts, H)."""
+    scale = min(1.0, SEAM_ROWS / len(mask))
+    size = [max(1, round(length * scale)) for length in mask.shape[::-1]]
+    small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)  # (h, w)
+    seams = _cheapest_seams(small)  # (cuts, h)
+    rows = np.linspace(0, len(small) - 1, len(mask))
+    return np.array([np.interp(rows, np.arange(len(small)), seam / scale) for seam in seams])
+
+
+def _cheapest_seams(ink: np.ndarray) -> list[np.ndarray]:
+    """Return the cuts (H,) of `_seams` through a mark's ink (H, W) float32 in [0, 1]."""
+    height, width = ink.shape
+    cost = ink + np.float32(ROW_COST)
     above, below = _cheapest(cost), _cheapest(cost[::-1])[::-1]
     through = above + below - cost  # (H, W): the ink that the best cut through a pixel crosses
     middle = through[height // 4 : height - height // 4]
-    most = round(CUTS_PER_HEIGHT * width / height)
-    seams: list[np.ndarray] = []
-    for column in np.argsort(middle.min(axis=0), kind="stable"):
-        row = int(middle[:, column].argmin()) + height // 4
-        if through[row, column] > MAX_CROSSED_INK * height or len(seams) == most:
+    rows = middle.argmin(axis=0) + height // 4  # (W,): where the best cut through any pixel of a column crosses it
+    paths = np.where(
+        np.arange(height)[:, np.newaxis] < rows, _paths(above[::-1], height - 1 - rows)[::-1], _paths(below, rows)
+    )
+    crossed = middle.min(axis=0)
+    left = (
+        np.take_along_axis(np.pad(ink.cumsum(axis=1), ((0, 0), (1, 0))), paths, axis=1).sum(axis=0) / ink.sum()
+    )  # (W,)
+    places = paths.mean(axis=0)
+    chosen: list[int] = []
+    for column in np.argsort(crossed, kind="stable"):
+        if crossed[column] > MAX_CROSSED_INK * height or len(chosen) == round(CUTS_PER_HEIGHT * width / height):
             break
-        seam = np.concatenate([_path(above[row::-1], column)[:0:-1], _path(below[row:], column)])
-        left = mask[np.arange(width) < seam[:, np.newaxis]]
-        is_new = all(abs(seam.mean() - other.mean()) >= MIN_DISTANCE * height for other in seams)
-        if is_new and MIN_INK < left.sum() / mask.sum() < 1 - MIN_INK:
-            seams.append(seam)
-    return sorted(seams, key=lambda seam: float(seam.mean()))
+        is_new = all(abs(places[column] - places[other]) >= MIN_DISTANCE * height for other in chosen)
+        if is_new and MIN_INK < left[column] < 1 - MIN_INK:
+            chosen.append(int(column))
+    return [paths[:, column] for column in sorted(chosen, key=lambda column: float(places[column]))]
 
 
 def _cheapest(cost: np.ndarray) -> np.ndarray:
@@ -88,11 +105,14 @@ def _cheapest(cost: np.ndarray) -> np.ndarray:
     return total
 
 
-def _path(total: np.ndarray, column: int) -> np.ndarray:
-    """Return the columns of the cheapest way through rows of costs to go, starting at a column of the first."""
-    columns = [int(column)]
-    for costs in total[1:]:
-        last = columns[-1]
-        aside = [place for place in (last, last - 1, last + 1) if 0 <= place < len(costs)]
-        columns.append(min(aside, key=lambda place: costs[place] + ASIDE_COST * (place != last)))
-    return np.array(columns)
+def _paths(total: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the columns (H, W) of the cheapest ways through rows of costs to go, from a row of each column on."""
+    places = np.arange(total.shape[1])
+    paths = [places]
+    for row in range(1, len(total)):
+        costs = np.pad(total[row], 1, constant_values=np.inf)
+        aside = np.where(costs[places] < costs[places + 2], -1, 1)
+        turns = np.minimum(costs[places], costs[places + 2]) + ASIDE_COST < costs[places + 1]
+        places = places + aside * (turns & (row > rows))
+        paths.append(places)
+    return np.array(paths)
