@@ -88,12 +88,13 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
         grey = cut_out(grey, sheet)
         copy = working_copy(grey.levels)  # of the picture's own pixels: the first copy has too few on a small sheet
     view = _view(grey, copy, light_on_dark)
-    if view is None:
-        return []
-    if view.fills_picture:
+    if view is None or view.fills_picture:
         framed = _with_margin(grey)
         wider = _view(framed, working_copy(framed.levels), light_on_dark)
-        view = view if wider is None or wider.quality < view.quality else wider
+        views = [each for each in (view, wider) if each is not None]
+        if not views:
+            return []
+        view = max(views, key=lambda view: view.quality)
     if digits == "many":
         return _digits_of_page(view, page_of(view.parts), light_on_dark)
     digit = one_digit(view.parts)
