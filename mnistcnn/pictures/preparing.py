@@ -72,7 +72,8 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
     grey = decode_picture(picture.name, picture.source, picture.page)
     found = prepare(grey, invert=invert, digits=digits)
     if not found:
-        raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")
+        remark = f"{grey.remark}; " if grey.remark else ""
+        raise NoDigitFoundError(f"{picture.name}: no digit found; {remark}draw it large, in one colour, on plain paper")
     thumbnail = _thumbnail(grey.levels)
     return [replace(digit, thumbnail=thumbnail) for digit in found]
 
