@@ -99,11 +99,11 @@ class Parts:
     """The connected parts of an ink mask, and how much each looks like a written digit."""
 
     ink: np.ndarray  # (H, W) float32 in [0, 1], levelled
-    grey: np.ndarray  # (H, W) uint8, dark on light
-    missing: np.ndarray  # (H, W) float32: the share of the paper's light that is missing
     labels: np.ndarray  # (H, W) int32: 0 on paper, 1 on the first part, and so on
     boxes: np.ndarray  # (parts + 1, 4) int: x, y, width, height
     scores: np.ndarray  # (parts + 1,) float: 0 for paper, specks and shade
+    grey: np.ndarray  # (H, W) uint8: the picture, dark on light
+    missing: np.ndarray  # (H, W) float32 in [0, 1]: the share of the paper's light that ink takes away
 
     @property
     def best(self) -> int:
@@ -195,7 +195,7 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
         is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
         if strength >= faintest and not is_shade:
             scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
-    return Parts(even, grey, ink, labels, boxes[:, :4], scores)
+    return Parts(even, labels, boxes[:, :4], scores, grey, ink)
 
 
 def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
