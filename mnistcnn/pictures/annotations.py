@@ -132,15 +132,15 @@ def _is_below(mark: np.ndarray, digit: np.ndarray) -> bool:
 def _shape(parts: Parts, part: int) -> np.ndarray:
     """Return the mask (h, w) uint8 of a part in its box."""
     x, y, width, height = parts.boxes[part]
-    return (parts.labels[y : y + height, x : x + width] == part).astype(np.uint8)
+    return np.asarray(parts.labels[y : y + height, x : x + width] == part, np.uint8)
 
 
 def _middle_line(shape: np.ndarray) -> np.ndarray | None:
     """Return the middle column of each row of a stroke (H, W) uint8 that runs down; None if it is no such stroke."""
     runs = (np.diff(np.pad(shape.astype(np.int8), ((0, 0), (1, 0))), axis=1) > 0).sum(axis=1)
-    if np.mean(runs == 1) < MIN_SINGLE_RUNS or not runs.all():
+    if float(np.mean(runs == 1)) < MIN_SINGLE_RUNS or not runs.all():
         return None
-    return np.asarray(shape @ np.arange(shape.shape[1]) / shape.sum(axis=1))
+    return np.asarray((shape * np.arange(shape.shape[1])).sum(axis=1) / shape.sum(axis=1))
 
 
 def _off_curve(line: np.ndarray, degree: int) -> float:
