@@ -12,6 +12,7 @@ import numpy as np
 
 from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
+from mnistcnn.pictures.annotations import without_annotations
 from mnistcnn.pictures.cutting import runs_of_pieces
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
@@ -178,7 +179,7 @@ def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None
 def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None) -> _View | None:
     """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke."""
     parts = find_parts(copy, light_on_dark)
-    return None if parts is None else _View(grey, copy, parts)
+    return None if parts is None else _View(grey, copy, without_annotations(parts))
 
 
 def _is_narrow(grey: GreyPicture) -> bool:

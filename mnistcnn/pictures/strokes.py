@@ -77,8 +77,8 @@ MISSED_PENALTY = 15
 # × the best score: the digit is the largest part with a higher score; the best part may be what a shadow leaves bright
 # (132 photos right from 0.3 to 1, not at 0.15)
 MIN_RIVAL_SCORE = 0.6
-# × the largest part's height: if that part surrounds one higher than this, it is a frame, and the inner part is the
-# digit (132 photos right from 0.15 to 1, not at 0.075)
+# × a part's height: if it surrounds a part higher than this, it is a frame and no digit
+# (132 photos right from 0.15 to 1, not at 0.075)
 MIN_FRAMED_HEIGHT = 0.3
 # × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.2 to
 # 0.8, 131 at 0.05 and 0.1)
@@ -104,6 +104,7 @@ class Parts:
     scores: np.ndarray  # (parts + 1,) float: 0 for paper, specks and shade
     grey: np.ndarray  # (H, W) uint8: the picture, dark on light
     missing: np.ndarray  # (H, W) float32 in [0, 1]: the share of the paper's light that ink takes away
+    inked: np.ndarray  # (H, W) uint8: 1 on all ink, rules and frame too
 
     @property
     def best(self) -> int:
@@ -151,7 +152,7 @@ class Parts:
         strongest = cv2.dilate(strokes * self.missing[there], near)
         contrast = darkest / np.maximum(1 - strongest, 0.05) - darkest  # of the ink's own paper with it
         alike = np.maximum(MISSED_SHARE * contrast, MISSED_RANGE * float(np.ptp(self.grey.astype(np.int16))))
-        around = cv2.dilate(strokes, near) > self.labels[there]
+        around = cv2.dilate(strokes, near) > self.inked[there]
         return float((grey < darkest + alike)[around].mean()) if around.any() else 0.0
 
 
@@ -182,7 +183,8 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
         ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), GRAIN_BLUR), reach)
     faintest = faintest_ink(ink)
     even = levelled(ink, noise)
-    mask = erase_frame(erase_rules(ink, ink_mask(even)))
+    inked = ink_mask(even)
+    mask = erase_frame(erase_rules(ink, inked))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     scores = np.zeros(count)
     for part in range(1, count):
@@ -195,7 +197,19 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
         is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
         if strength >= faintest and not is_shade:
             scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
-    return Parts(even, labels, boxes[:, :4], scores, grey, ink)
+    scores[_frames(boxes, scores)] = 0
+    return Parts(even, labels, boxes[:, :4], scores, grey, ink, inked)
+
+
+def _frames(boxes: np.ndarray, scores: np.ndarray) -> list[int]:
+    """Return the parts that lie around one that is nearly as high as they are, as circles around a digit do."""
+    marks = np.flatnonzero(scores)
+    x, y, width, height = boxes[marks, :4].T
+    around = [
+        (x < left) & (y < top) & (x + width > left + w) & (y + height > top + h) & (h > MIN_FRAMED_HEIGHT * height)
+        for left, top, w, h in boxes[marks, :4]
+    ]
+    return [int(mark) for mark in marks[np.any(around, axis=0)]] if around else []
 
 
 def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
@@ -207,20 +221,14 @@ def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...])
 
 
 def one_digit(parts: Parts) -> list[int]:
-    """Return the parts of the one digit: the largest of the best, or what it frames, and the loose parts near it.
+    """Return the parts of the one digit: the largest of the best, and the loose parts near it.
 
     A loose part may be the bar of a 5, or a piece of a 0 that rules or a shadow's edge cut up.
     """
     ranked = parts.ranked
     rivals = [part for part in ranked if parts.scores[part] > MIN_RIVAL_SCORE * parts.scores[parts.best]]
     best = max(rivals, key=lambda part: float(np.hypot(*parts.boxes[part][2:])), default=parts.best)
-    x, y, width, height = parts.boxes[best]
-    for part in ranked:
-        left, top, w, h = parts.boxes[part]
-        if left > x and top > y and left + w < x + width and top + h < y + height and h > MIN_FRAMED_HEIGHT * height:
-            best, (x, y, width, height) = part, parts.boxes[part]
-            break
-    side = max(width, height)
+    side = max(parts.boxes[best][2:])
     loose = [
         part
         for part in ranked
