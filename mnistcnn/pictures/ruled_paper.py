@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mnistcnn.pictures.ink import WORKING_SIDE
+from mnistcnn.pictures.ink import WORKING_SIDE, faintest_ink
 from mnistcnn.pictures.masks import stroke_width
 
 SLACK = np.ones((3, 3), np.uint8)  # pixels: a pixel with its neighbours, because Hough's lines are a pixel or two off
@@ -66,6 +66,8 @@ MIN_BROAD_WIDTH = 2
 # share of the longer side, WORKING_SIDE at most: shorter broad strokes are not a digit's (132 photos right from 0.025
 # to 0.4)
 MIN_BROAD_LENGTH = 0.1
+# share of the longer side, WORKING_SIDE at most: shorter strong strokes are not a digit's
+MIN_STRONG_LENGTH = 0.05
 # count: directions, evenly spread, in which a stroke that crosses a rule is closed (132 photos right from 2 to 16)
 CROSSING_DIRECTIONS = 8
 # × BAND: half of the longest gap in a stroke that is closed, enough for a crossing at a slant (132 photos right from
@@ -90,7 +92,8 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     stronger than they are is kept. Otherwise, if the other ink is broader, all broader ink is kept. Otherwise all ink
     that lies off the rules or crosses them is kept.
     """
-    rules = _find_rules(ink, mask)
+    faint = np.greater(ink, faintest_ink(ink)).astype(np.uint8)
+    rules = _find_rules(ink, faint)
     if not rules:
         return mask
     printed = np.zeros(mask.shape, np.float32)  # the rules' strength, 0 beside them
@@ -99,9 +102,12 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     lines = (printed > 0).astype(np.uint8)
     usual = float(np.median([rule.strength for rule in rules]))
     rest = mask & (1 - lines)
-    if rest.any() and np.median(ink[rest > 0]) > DISTINCT_STRENGTH * usual:
-        return np.asarray(mask & np.greater(ink, INK_STRENGTH * usual).astype(np.uint8))
-    rule_width = stroke_width(mask & lines)
+    rule_width = stroke_width(faint & lines)
+    strong = mask & np.greater(ink, INK_STRENGTH * usual).astype(np.uint8)
+    if _extent(strong) > MIN_STRONG_LENGTH * min(WORKING_SIDE, max(mask.shape)):
+        side = int(np.ceil(rule_width)) + 3
+        closed = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+        return np.asarray(strong | closed & lines & faint)
     side = int(np.ceil(DISC * rule_width)) + 1
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     if (
