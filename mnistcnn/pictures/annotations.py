@@ -24,6 +24,8 @@ MIN_SINGLE_RUNS = 0.9
 MAX_PARENTHESIS_WIDTH = 0.45
 # × the digit's height: the least height of a parenthesis
 MIN_PARENTHESIS_HEIGHT = 1.1
+# × its height: the least gap between a parenthesis and what is written beyond it; a 1 has closer neighbours
+MIN_OUTER_GAP = 0.6
 # × its height: the least depth of a parenthesis in its middle; a 1 is straighter
 MIN_DEPTH = 0.06
 # × its height: the middle line of a parenthesis is no farther from a parabola
@@ -39,6 +41,9 @@ MIN_SHORT_ARM = 0.15
 MIN_RISE = 0.15
 # × its height: the middle line of a tick's arm is no farther from a straight line
 MAX_OFF_LINE = 0.08
+
+# × its width: so much of a tick is above or below another mark at most, or it is a piece of that
+MAX_OVERLAP = 0.5
 
 # × its width: the greatest height of a line under a digit, which may slant
 MAX_LINE_HEIGHT = 0.25
@@ -57,11 +62,18 @@ def without_annotations(parts: Parts) -> Parts:
     if not 2 <= len(marks) <= MAX_PARTS:
         return parts
     shapes = {mark: _shape(parts, mark) for mark in marks}
-    annotations = {mark for mark in marks if is_tick(shapes[mark])}
+    annotations = {
+        mark
+        for mark in marks
+        if is_tick(shapes[mark])
+        and all(_stands_free(parts.boxes[mark], parts.boxes[other]) for other in {*marks} - {mark})
+    }
     digits = [mark for mark in marks if mark not in annotations]
     for mark in digits:
         boxes = [parts.boxes[other] for other in digits if other != mark]
-        if any(_is_below(parts.boxes[mark], box) or _is_beside(shapes[mark], parts.boxes[mark], box) for box in boxes):
+        if any(_is_below(parts.boxes[mark], box) for box in boxes) or _is_at_an_end(
+            parts.boxes[mark], parenthesis_side(shapes[mark]), boxes
+        ):
             annotations.add(mark)
     if len(annotations) == len(marks):
         return parts
@@ -105,14 +117,25 @@ def parenthesis_side(shape: np.ndarray) -> int:
     return 1 if depth > 0 else -1
 
 
-def _is_beside(shape: np.ndarray, mark: np.ndarray, digit: np.ndarray) -> bool:
-    """Tell whether a mark, given its shape and box, is a parenthesis that stands by a digit, given its box."""
+def _stands_free(mark: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether a mark is no lower piece of another one, given their boxes: it does not stand below it."""
+    (x, _, width, _), (left, _, w, _) = mark, other
+    return bool(min(x + width, left + w) - max(x, left) < MAX_OVERLAP * width)
+
+
+def _is_at_an_end(mark: np.ndarray, side: int, others: list[np.ndarray]) -> bool:
+    """Tell whether a mark ends what is written, as a parenthesis does, given the boxes of the mark and of the others.
+
+    It stands at the right (`side` 1) or left (-1) of a lower mark, and nothing stands close to its other side.
+    """
     x, y, width, height = mark
-    left, top, w, h = digit
-    if height < MIN_PARENTHESIS_HEIGHT * h or not y < top + h / 2 < y + height:
-        return False
-    side = parenthesis_side(shape)
-    return bool((side > 0 and x + width / 2 > left + w) or (side < 0 and x + width / 2 < left))
+    inner = outer = False
+    for left, top, w, h in others:
+        if y < top + h / 2 < y + height:
+            gap = side * (left + w / 2 - x - width / 2) - w / 2 - width / 2  # on the outer side
+            inner = inner or (gap < -w and height > MIN_PARENTHESIS_HEIGHT * h)
+            outer = outer or -w < gap < MIN_OUTER_GAP * height
+    return side != 0 and inner and not outer
 
 
 def _is_below(mark: np.ndarray, digit: np.ndarray) -> bool:
@@ -132,15 +155,15 @@ def _is_below(mark: np.ndarray, digit: np.ndarray) -> bool:
 def _shape(parts: Parts, part: int) -> np.ndarray:
     """Return the mask (h, w) uint8 of a part in its box."""
     x, y, width, height = parts.boxes[part]
-    return (parts.labels[y : y + height, x : x + width] == part).astype(np.uint8)
+    return np.asarray(parts.labels[y : y + height, x : x + width] == part, np.uint8)
 
 
 def _middle_line(shape: np.ndarray) -> np.ndarray | None:
     """Return the middle column of each row of a stroke (H, W) uint8 that runs down; None if it is no such stroke."""
     runs = (np.diff(np.pad(shape.astype(np.int8), ((0, 0), (1, 0))), axis=1) > 0).sum(axis=1)
-    if np.mean(runs == 1) < MIN_SINGLE_RUNS or not runs.all():
+    if float(np.mean(runs == 1)) < MIN_SINGLE_RUNS or not runs.all():
         return None
-    return np.asarray(shape @ np.arange(shape.shape[1]) / shape.sum(axis=1))
+    return np.asarray((shape * np.arange(shape.shape[1])).sum(axis=1) / shape.sum(axis=1))
 
 
 def _off_curve(line: np.ndarray, degree: int) -> float:

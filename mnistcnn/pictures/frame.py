@@ -15,10 +15,12 @@ MAX_FRAME_STROKE = 0.13
 # share of the smallest rectangle around a frame that its convex hull covers at least (132 photos right from 0.5 to
 # 0.95)
 MIN_RECTANGULARITY = 0.9
+# the same for a frame that has no margin within it: the loops of a square 8 are not equally wide
+MIN_CLOSE_RECTANGULARITY = 0.97
 # share of a frame's outline within the picture that is drawn at least: a frame may be broken (132 photos right from
 # 0.8 to 1, not at 0.7)
 MIN_OUTLINE_DRAWN = 0.85
-# the same for a frame that has no margin within it: a digit may have three sides of a rectangle
+# the same for a frame without a margin: a digit may have three sides of a rectangle
 MIN_CLOSE_OUTLINE_DRAWN = 0.97
 # share of the margin within a frame that is ink at most: strokes may touch the frame (132 photos right from 0.025 to
 # 0.4)
@@ -35,6 +37,10 @@ OUTLINE_REACH = 1.2
 # stroke widths: the distance from the outline at which the frame ends and its margin begins (132 photos right from
 # 0.4 to 6.4)
 MARGIN_START = 1.6
+# the same where a digit touches its frame: little of it is to be lost
+CLOSE_START = 1.15
+# × the frame's shorter side: the longest piece of a stroke that may lie hidden in a frame that it touches
+HIDDEN_LENGTH = 0.25
 # stroke widths: the distance from the outline at which the margin ends (132 photos right from 0.6 to 9.6)
 MARGIN_END = 2.4
 
@@ -59,7 +65,8 @@ def _framed(mask: np.ndarray, strokes: np.ndarray) -> np.ndarray | None:
     side = min(rectangle[1])
     enclosed = _filled(hull, mask.shape)
     corners = np.rint(cv2.boxPoints(rectangle)).astype(int)
-    if enclosed.all() or enclosed.sum() < MIN_RECTANGULARITY * _filled(corners, mask.shape).sum():
+    rectangularity = float(enclosed.sum() / max(1, _filled(corners, mask.shape).sum()))
+    if enclosed.all() or rectangularity < MIN_RECTANGULARITY:
         return None
     depth = cv2.distanceTransform(enclosed, cv2.DIST_L2, 5)  # from the outline; the picture's border is not part of it
     width = _outline_width(strokes, depth, MAX_FRAME_STROKE * side)
@@ -67,12 +74,38 @@ def _framed(mask: np.ndarray, strokes: np.ndarray) -> np.ndarray | None:
         return None
     drawn = _share_drawn(enclosed, strokes, OUTLINE_REACH * width)
     margin = (depth > MARGIN_START * width) & (depth < MARGIN_END * width)
+    if not margin.any():
+        return None
     ink = float(strokes[margin].mean())
-    content = _parts_with(mask * (depth > MARGIN_START * width).astype(np.uint8), depth >= MARGIN_END * width)
-    is_tall = cv2.boundingRect(content)[3] > MIN_CONTENT_HEIGHT * side
     has_margin = ink < MAX_MARGIN_INK and drawn > MIN_OUTLINE_DRAWN
-    is_close = ink < MAX_CLOSE_MARGIN_INK and drawn > MIN_CLOSE_OUTLINE_DRAWN and not _is_line(content, width)
-    return content if is_tall and (has_margin or is_close) else None
+    begins = MARGIN_START if has_margin else CLOSE_START
+    content = _parts_with(mask * (depth > begins * width).astype(np.uint8), depth >= MARGIN_END * width)
+    is_tall = cv2.boundingRect(content)[3] > MIN_CONTENT_HEIGHT * side
+    is_close = (
+        rectangularity > MIN_CLOSE_RECTANGULARITY
+        and ink < MAX_CLOSE_MARGIN_INK
+        and drawn > MIN_CLOSE_OUTLINE_DRAWN
+        and not _is_line(content, width)
+    )
+    if not (is_tall and (has_margin or is_close)):
+        return None
+    if has_margin:
+        return content
+    hidden = _hidden(content, mask * (depth <= begins * width), width, side)
+    return _parts_with(content | hidden, content > 0)
+
+
+def _hidden(content: np.ndarray, frame: np.ndarray, width: float, side: float) -> np.ndarray:
+    """Return the part of a frame's mask (H, W) that strokes within it run into, and run along."""
+    beside = frame & cv2.dilate(content, _disc(width))
+    bridged = cv2.morphologyEx(content | beside, cv2.MORPH_CLOSE, _disc(HIDDEN_LENGTH * side / 2))
+    return np.asarray(frame & bridged)
+
+
+def _disc(radius: float) -> np.ndarray:
+    """Return the mask of a disc."""
+    side = 2 * round(radius) + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
 def _outline_width(strokes: np.ndarray, depth: np.ndarray, widest: float) -> float | None:
@@ -116,8 +149,7 @@ def _filled(polygon: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _share_drawn(enclosed: np.ndarray, strokes: np.ndarray, reach: float) -> float:
     """Return the share of the outline within the picture that has strokes no farther away than `reach`."""
-    side = 2 * round(reach) + 1
-    near = cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    near = cv2.dilate(strokes, _disc(reach))
     edge = enclosed - cv2.erode(
         enclosed, np.ones((3, 3), np.uint8)
     )  # cv2.erode takes all outside the picture for enclosed

@@ -80,6 +80,8 @@ MIN_RIVAL_SCORE = 0.6
 # × a part's height: if it surrounds a part higher than this, it is a frame and no digit
 # (132 photos right from 0.15 to 1, not at 0.075)
 MIN_FRAMED_HEIGHT = 0.3
+# count: the fewest sides of that part on which the frame is
+MIN_FRAMED_SIDES = 3
 # × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.2 to
 # 0.8, 131 at 0.05 and 0.1)
 MIN_LOOSE_SCORE = 0.2
@@ -206,19 +208,26 @@ def _parts_within_reach(grey: np.ndarray, reach: float, printed: np.ndarray | No
         is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
         if strength >= faintest and not is_shade:
             scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
-    scores[_frames(boxes, scores)] = 0
+    scores[_frames(labels, boxes, scores)] = 0
     return Parts(even, labels, boxes[:, :4], scores, grey, ink, inked)
 
 
-def _frames(boxes: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Return the parts that lie around one that is nearly as high as they are, as circles around a digit do."""
+def _frames(labels: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> list[int]:
+    """Return the parts that lie around one that is nearly as high as they are, as circles around a digit do.
+
+    From the inner part's middle they are met in three of the four directions at least, as a circle may have a gap.
+    """
+    frames = []
     marks = np.flatnonzero(scores)
-    x, y, width, height = boxes[marks, :4].T
-    around = [
-        (x < left) & (y < top) & (x + width > left + w) & (y + height > top + h) & (h > MIN_FRAMED_HEIGHT * height)
-        for left, top, w, h in boxes[marks, :4]
-    ]
-    return [int(mark) for mark in marks[np.any(around, axis=0)]] if around else []
+    lefts, tops, widths, heights = boxes[marks, :4].T
+    for x, y, width, height in boxes[marks, :4].tolist():
+        around = (lefts < x) & (tops < y) & (lefts + widths > x + width) & (tops + heights > y + height)
+        for other in marks[around & (height > MIN_FRAMED_HEIGHT * heights)].tolist():
+            row, column = labels[y + height // 2] == other, labels[:, x + width // 2] == other
+            sides = (row[:x], row[x + width :], column[:y], column[y + height :])
+            if sum(side.any() for side in sides) >= MIN_FRAMED_SIDES:
+                frames.append(other)
+    return frames
 
 
 def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
