@@ -128,7 +128,7 @@ class Parts:
         """Return the mask (H, W) uint8 of 0 and 1 of the rules and the frame, a pixel wider than they are."""
         around = np.ones((3, 3), np.uint8)
         strokes = (self.labels > 0).astype(np.uint8)
-        return np.asarray(cv2.dilate(self.inked & (1 - strokes), around) & (1 - cv2.dilate(strokes, around)))
+        return np.asarray(cv2.dilate(self.inked * (1 - strokes), around) * (1 - cv2.dilate(strokes, around)))
 
     def best_quality(self) -> float:
         """Return how much the best digit looks like one, 0 without a stroke: large, strong, and of one stroke width.
