@@ -74,27 +74,33 @@ def batches(pictures: Iterable[Picture], start: int = 0) -> Iterator[list[Pictur
 
 
 def predict_batches(
-    trained: TrainedModel, pictures: Iterable[Sequence[Picture]], *, invert: Invert = "auto", digits: Digits = "auto"
+    trained: TrainedModel,
+    pictures: Iterable[Sequence[Picture]],
+    *,
+    invert: Invert = "auto",
+    digits: Digits = "auto",
+    decoders: int | None = None,
 ) -> Generator[list[tuple[Prediction, ...]], None, None]:
     """Read the digits of each picture, in reading order.
 
-    One batch of pictures is decoded, on every core, while the network reads the batch before, and no more are held.
+    One batch of pictures is decoded while the network reads the batch before, and one more may wait.
 
     Args:
         trained: the model that reads the digits.
         pictures: the pictures in batches, in the order of the answers.
         invert: whether strokes are dark on light; "auto" finds out.
         digits: "auto" for as many digits as a picture shows, "one" for its one digit, "many" for all.
+        decoders: how many threads decode; None is one for each core.
 
     Yields:
         For each picture of a batch at least one prediction; exactly one if it has an `error`.
 
     """
-    decoder = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_DECODERS))
+    decoder = ThreadPoolExecutor(decoders or min(os.cpu_count() or 1, MAX_DECODERS))
     pending: list[Future[PreparedPicture]] = []
     try:
         for batch in pictures:
-            # The decoders get a batch before the one in front of it is done, so that no core waits for its last picture.
+            # The decoders get a batch before the one in front of it is done: no core waits for its last picture.
             ahead = [decoder.submit(prepared, picture, invert, digits) for picture in batch]
             if pending:
                 yield read_prepared(trained, [future.result() for future in pending])

@@ -16,7 +16,7 @@ from mnistcnn.files import is_address
 from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
 from mnistcnn.pictures.pdf import is_pdf, page_count
 
-MAX_LIST_BYTES = 1 << 28  # bytes: the most that is read of a list of names (a million take some 50 MB)
+MAX_NAME_BYTES = 1 << 16  # bytes: a longer line of a list of names is cut into several names
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
 PDF_PAGE = re.compile(r"(.+\.pdf)#([0-9]{1,6})", re.IGNORECASE)  # a name: a page of a document
 
@@ -58,7 +58,7 @@ def pages_of(picture: Picture) -> Iterator[Picture]:
 
 
 def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
-    for argument in (name for each in arguments for name in _listed(each)):
+    for argument in (name for each in arguments for name in (listed_names(each) if is_list(each) else [each])):
         path = Path(argument)
         if argument == "-":
             if stdin is None:
@@ -83,16 +83,23 @@ def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterato
             yield Picture(argument, path)
 
 
-def _listed(argument: str) -> list[str]:
-    """Return the names in the list that an argument stands for, or the argument itself if it is not a list's name."""
-    if not argument.startswith("@") or os.path.lexists(argument):
-        return [argument]
+def is_list(argument: str) -> bool:
+    """Tell whether an argument is `@names.txt`: it stands for a list of names, unless a file has it with its "@"."""
+    return argument.startswith("@") and not os.path.lexists(argument)
+
+
+def listed_names(argument: str) -> Iterator[str]:
+    """Yield the names in the list that an argument stands for, line by line: it may hold millions.
+
+    Raises MnistcnnError if the list cannot be read.
+    """
     try:
         with Path(argument[1:]).open("rb") as file:
-            lines = os.fsdecode(file.read(MAX_LIST_BYTES)).split("\n")
+            while line := file.readline(MAX_NAME_BYTES):
+                if name := os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r")):
+                    yield name
     except (OSError, ValueError) as error:
         raise MnistcnnError(f"{argument} is not a list of names: {getattr(error, 'strerror', error)}") from error
-    return [name for line in lines if (name := line.removesuffix("\r"))]
 
 
 def _is_folder(path: Path) -> bool:

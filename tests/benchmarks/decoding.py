@@ -48,7 +48,7 @@ def machine_seconds() -> float:
 def photos_per_second(folder: Path, count: int, cores: set[int]) -> tuple[float, float, float]:
     """Let `predict`, bound to cores, read the photos.
 
-    Returns its rate, its start included, the CPU seconds that a photo took, and the cores that other programs kept busy.
+    Returns its rate, its start included, the CPU seconds of a photo, and the cores that other programs kept busy.
     """
     command = [sys.executable, "-m", "mnistcnn", "predict", str(folder), "-m", "pretrained", "--format", "jsonl"]
     started, machine, own = time.perf_counter(), machine_seconds(), resource.getrusage(resource.RUSAGE_CHILDREN)
