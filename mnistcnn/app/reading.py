@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, get_args
 from mnistcnn.app.wiring import Process, load_models
 from mnistcnn.config import Digits, Invert
 from mnistcnn.errors import MnistcnnError, UsageError, parameter
-from mnistcnn.files import is_csv
+from mnistcnn.files import is_csv, is_uri
 from mnistcnn.results import Prediction
 from mnistcnn.runtime.backend import chosen_backend, quickest_backend
 from mnistcnn.runtime.parts import Done
@@ -79,7 +79,7 @@ def read_pictures(
     files: list[Path] = []
     others: list[AnyPicture] = []
     for each in _flat(given):
-        if isinstance(each, str | Path) and is_csv(str(each)):
+        if isinstance(each, str | Path) and is_csv(str(each)) and not is_uri(str(each)):
             files.append(Path(each))
         else:
             others.append(each)

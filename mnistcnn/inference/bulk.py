@@ -100,7 +100,7 @@ def _read(
     The model's reference comes in a list, which keeps Ray from fetching the model anew for each batch.
     """
     trained = _loaded(model[0], backend)
-    [predictions] = predict_batches(trained, [batch], invert=invert, digits=digits, decoders=1)
+    [predictions] = predict_batches(trained, [batch], invert=invert, digits=digits, cores=1)
     return predictions
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def predict_batches(
     *,
     invert: Invert = "auto",
     digits: Digits = "auto",
-    decoders: int | None = None,
+    cores: int | None = None,
 ) -> Generator[list[tuple[Prediction, ...]], None, None]:
     """Read the digits of each picture, in reading order.
 
@@ -90,37 +90,43 @@ def predict_batches(
         pictures: the pictures in batches, in the order of the answers.
         invert: whether strokes are dark on light; "auto" finds out.
         digits: "auto" for as many digits as a picture shows, "one" for its one digit, "many" for all.
-        decoders: how many threads decode; None is one for each core.
+        cores: how many cores decode; None is all.
 
     Yields:
         For each picture of a batch at least one prediction; exactly one if it has an `error`.
 
     """
-    decoder = ThreadPoolExecutor(decoders or min(os.cpu_count() or 1, MAX_DECODERS))
+    remaining = iter(pictures)
+    first = next(remaining, [])
+    decoder = ThreadPoolExecutor(_decoders(first, cores or os.cpu_count() or 1))
     pending: list[Future[PreparedPicture]] = []
     try:
-        for batch in pictures:
+        for batch in chain([first], remaining):
             # The decoders get a batch before the one in front of it is done: no core waits for its last picture.
-            ahead = [decoder.submit(prepared, picture, invert, digits) for picture in batch]
+            ahead = [decoder.submit(_prepared, picture, invert, digits) for picture in batch]
             if pending:
-                yield read_prepared(trained, [future.result() for future in pending])
+                yield _read(trained, [future.result() for future in pending])
             pending = ahead
         if pending:
-            yield read_prepared(trained, [future.result() for future in pending])
+            yield _read(trained, [future.result() for future in pending])
     finally:
         # After Ctrl-C, or once nobody reads on, only the pictures under way are decoded: a batch can take a minute.
         decoder.shutdown(wait=False, cancel_futures=True)
 
 
-def prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:
-    """Return a picture with its digits, or the reason why there are none."""
+def _decoders(batch: Sequence[Picture], cores: int) -> int:
+    """Return how many threads decode pictures such as these: a thread that waits for a storage uses no core."""
+    return MAX_DECODERS if any(isinstance(picture.source, str) for picture in batch) else min(cores, MAX_DECODERS)
+
+
+def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:
     try:
         return PreparedPicture(picture, read_digits(picture, invert=invert, digits=digits))
     except MnistcnnError as error:
         return PreparedPicture(picture, error=str(error))
 
 
-def read_prepared(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> list[tuple[Prediction, ...]]:
+def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> list[tuple[Prediction, ...]]:
     """Return the predictions for each picture of a batch, all of which the network reads at once."""
     answers = iter(answers_to(trained, [digit for each in batch for digit in each.candidates]))
     return [_predictions(each, answers) for each in batch]

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, one_line
 from mnistcnn.files import KIND_BYTES, is_heif, kind_of
 from mnistcnn.pictures.pdf import page_image
+from mnistcnn.pictures.remote import read_uri
 
 # pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
 MAX_PIXELS = 89_000_000
@@ -68,17 +69,20 @@ class GreyPicture:
     scale: float = 1.0  # width of a pixel of `levels`, in pixels of the picture
 
 
-def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> GreyPicture:
+def decode_picture(name: str, source: Path | str | bytes, page: int | None = None) -> GreyPicture:
     """Decode a picture, a page of a PDF document, or an animation's first frame, upright by its EXIF orientation.
 
+    The source is a file, a URI that PyArrow can read, or the bytes of a file.
     Transparent margins are cut off, other transparent pixels filled; 16 bits and floats are scaled to 8 bits. If the
     luminance hardly tells ink from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the
     picture's name, if the file is missing, damaged, too large, or not a picture.
     """
-    file: Path | BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
+    content: Path | bytes = b""
     try:
+        content = read_uri(source) if isinstance(source, str) else source
         if page is not None:
-            return _grey(page_image(source, page))
+            return _grey(page_image(content, page))
+        file: Path | BinaryIO = BytesIO(content) if isinstance(content, bytes) else content
         with _opened(file) as image:
             width = image.width
             if width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
@@ -97,11 +101,10 @@ def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> 
         raise MnistcnnError(f"{name}: no such file") from error
     except UnidentifiedImageError as error:
         raise MnistcnnError(
-            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{_found(source)}"
+            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{_found(content)}"
         ) from error
     except Exception as error:  # decoders raise all kinds of errors for damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
+        raise MnistcnnError(f"{name} cannot be read as a picture: {one_line(error)}") from error
 
 
 def _opened(file: Path | BinaryIO) -> Image.Image:

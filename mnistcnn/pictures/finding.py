@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import is_address
+from mnistcnn.errors import MnistcnnError, one_line
+from mnistcnn.files import is_address, is_uri
 from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
 from mnistcnn.pictures.pdf import is_pdf, page_count
+from mnistcnn.pictures.remote import pictures_under, require_filesystems
 
 MAX_NAME_BYTES = 1 << 16  # bytes: a longer line of a list of names is cut into several names
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
@@ -23,10 +24,10 @@ PDF_PAGE = re.compile(r"(.+\.pdf)#([0-9]{1,6})", re.IGNORECASE)  # a name: a pag
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's name, and its file, its bytes, or the error that stands in their place."""
+    """A picture's name, and its file, its URI, its bytes, or the error that stands in their place."""
 
     name: str
-    source: Path | bytes = b""
+    source: Path | str | bytes = b""
     label: int | None = None  # the digit it shows, if it comes from a class folder
     page: int | None = None  # its page in the file, from 0, if that is a PDF document
     error: str | None = None
@@ -45,7 +46,7 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
 
 def pages_of(picture: Picture) -> Iterator[Picture]:
     """Yield a picture, or the pages of it if it is a PDF document."""
-    if picture.error is not None or picture.page is not None or not is_pdf(picture):
+    if picture.error is not None or picture.page is not None or isinstance(picture.source, str) or not is_pdf(picture):
         yield picture
         return
     try:
@@ -65,6 +66,8 @@ def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterato
                 yield Picture("-", error="standard input is closed: pipe a picture into it")
             else:
                 yield Picture("-", stdin.read(MAX_STDIN_BYTES + 1))
+        elif is_uri(argument):
+            yield from _remote(argument)
         elif _is_folder(path):
             found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
             if not found:
@@ -81,6 +84,22 @@ def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterato
             yield Picture(argument, Path(page[1]), page=int(page[2]) - 1)
         else:
             yield Picture(argument, path)
+
+
+def _remote(uri: str) -> Iterator[Picture]:
+    """Yield the picture at a URI or, if the URI ends in a slash, those of the folder there."""
+    require_filesystems()
+    if not uri.partition("?")[0].endswith("/"):
+        yield Picture(uri, uri)
+        return
+    try:
+        found = pictures_under(uri)
+    except (OSError, ValueError) as error:
+        yield Picture(uri, error=f"{uri} cannot be read as a folder: {one_line(error)}")
+        return
+    if not found:
+        yield Picture(uri, error=f"{uri} holds no pictures: expected PNG, JPEG, or the like")
+    yield from (Picture(each, each) for each in found)
 
 
 def is_list(argument: str) -> bool:

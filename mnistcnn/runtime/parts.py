@@ -74,14 +74,20 @@ def written_in_parts(path: Path, settings: Mapping[str, str], *, force: bool) ->
     part, state = (place.with_name(f"{place.name}.part{suffix}") for suffix in ("", ".json"))
     with locked(place.with_name(f".{place.name}.lock"), f"another command is writing {path}: wait for it"):
         done, size = _found(part, state, settings, force=force)
-        with part.open("r+" if size else "w", encoding="utf-8", newline="") as text:
-            text.seek(size)
-            text.truncate()
-            yield PartFile(state, settings, text, done)
-            text.flush()
-            os.fsync(text.fileno())
-        part.replace(place)
-        state.unlink(missing_ok=True)
+        if not size:
+            state.unlink(missing_ok=True)
+        try:
+            with part.open("r+" if size else "w", encoding="utf-8", newline="") as text:
+                text.seek(size)
+                text.truncate()
+                yield PartFile(state, settings, text, done)
+                text.flush()
+                os.fsync(text.fileno())
+            part.replace(place)
+            state.unlink(missing_ok=True)
+        finally:
+            if not state.exists():
+                part.unlink(missing_ok=True)
 
 
 def _found(part: Path, state: Path, settings: Mapping[str, str], *, force: bool) -> tuple[Done, int]:

@@ -1,10 +1,12 @@
 """The Ray cluster that a command works on: joined, checked, left again. It does not know what is computed there."""
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.runtime.backend import installed_versions
@@ -12,7 +14,7 @@ from mnistcnn.runtime.outputs import require_extra
 from mnistcnn.runtime.signals import ended_by_signals
 
 # seconds: a cluster that has not let a process in by then is not there (Ray itself tries for two minutes)
-JOIN_SECONDS = 12
+JOIN_SECONDS = 10
 # seconds: each node must say by then what is installed on it
 ANSWER_SECONDS = 60
 # a program: join the cluster at an address, or print why not on one line
@@ -36,18 +38,21 @@ def require_ray(address: str) -> None:
 def joined_cluster(address: str, backend: str) -> Iterator[None]:
     """Work on the Ray cluster at an address, "auto" being that of this machine, for the length of the block.
 
-    Raises MnistcnnError if there is none, or if a node has other versions of Python, this package or the backend.
+    What is printed through `sys.stdout` in the block is lost. Raises MnistcnnError if there is no cluster, or if a node
+    has other versions of Python, this package or the backend.
     """
     _require_cluster(address)
     import ray
 
-    with ended_by_signals():  # Ray takes SIGTERM for itself, and leaves it so
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    try:
-        _require_same_versions(backend)
-        yield
-    finally:
-        ray.shutdown()
+    # When a node dies, Ray prints pages of its log as if they were answers.
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        with ended_by_signals():  # Ray takes SIGTERM for itself, and leaves it so
+            ray.init(address=address, log_to_driver=False, configure_logging=False)
+        try:
+            _require_same_versions(backend)
+            yield
+        finally:
+            ray.shutdown()
 
 
 def _require_cluster(address: str) -> None:
