@@ -25,6 +25,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 
 # share of the picture's width or height: a digit that takes more and reaches the border may have been cut out
 MIN_FILLING = 0.6
+# × the longer side: a picture whose shorter side is less may be cut around a 1
+MAX_NARROW = 0.5
 # pixels of the working copy: if digits of a page are lower in the median, a closer look is taken
 MIN_PAGE_HEIGHT = 48
 # × the usual height: the margin of that closer look around all digits
@@ -70,7 +72,8 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
     grey = decode_picture(picture.name, picture.source, picture.page)
     found = prepare(grey, invert=invert, digits=digits)
     if not found:
-        raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")
+        remark = f"{grey.remark}; " if grey.remark else ""
+        raise NoDigitFoundError(f"{picture.name}: no digit found; {remark}draw it large, in one colour, on plain paper")
     thumbnail = _thumbnail(grey.levels)
     return [replace(digit, thumbnail=thumbnail) for digit in found]
 
@@ -88,12 +91,12 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
         grey = cut_out(grey, sheet)
         copy = working_copy(grey.levels)  # of the picture's own pixels: the first copy has too few on a small sheet
     view = _view(grey, copy, light_on_dark)
-    if view is None:
-        return []
-    if view.fills_picture:
+    if view.fills_picture if view else _is_narrow(grey):
         framed = _with_margin(grey)
         wider = _view(framed, working_copy(framed.levels), light_on_dark)
-        view = view if wider is None or wider.quality < view.quality else wider
+        view = max((each for each in (view, wider) if each), key=lambda each: each.quality, default=None)
+    if view is None:
+        return []
     if digits == "many":
         return _digits_of_page(view, page_of(view.parts), light_on_dark)
     digit = one_digit(view.parts)
@@ -176,6 +179,11 @@ def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None) -> _V
     """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke."""
     parts = find_parts(copy, light_on_dark)
     return None if parts is None else _View(grey, copy, parts)
+
+
+def _is_narrow(grey: GreyPicture) -> bool:
+    """Tell whether a picture may be cut so closely around a 1 that nothing else is left in it."""
+    return min(grey.levels.shape) < MAX_NARROW * max(grey.levels.shape)
 
 
 def _with_margin(grey: GreyPicture) -> GreyPicture:

@@ -63,7 +63,8 @@ DISC = 1.6
 # × the rules' width: if broad strokes are wider in the mean, breadth tells ink from rules (132 photos right from 0.5
 # to 8)
 MIN_BROAD_WIDTH = 2
-# share of WORKING_SIDE: shorter broad strokes are not a digit's (132 photos right from 0.025 to 0.4)
+# share of the longer side, WORKING_SIDE at most: shorter broad strokes are not a digit's (132 photos right from 0.025
+# to 0.4)
 MIN_BROAD_LENGTH = 0.1
 # count: directions, evenly spread, in which a stroke that crosses a rule is closed (132 photos right from 2 to 16)
 CROSSING_DIRECTIONS = 8
@@ -106,7 +107,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if (
         broad.any()
         and stroke_width(broad) > MIN_BROAD_WIDTH * rule_width
-        and _extent(broad) > MIN_BROAD_LENGTH * WORKING_SIDE
+        and _extent(broad) > MIN_BROAD_LENGTH * min(WORKING_SIDE, max(mask.shape))
     ):
         return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)  # put back the corners that opening took
     return np.asarray(mask & (_closed(rest) | (ink > INK_STRENGTH * printed)))

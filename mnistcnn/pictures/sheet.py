@@ -109,6 +109,8 @@ def _lone_quadrilateral(region: np.ndarray) -> np.ndarray | None:
     largest = int(np.argmax(area * within))
     if area[largest] * within[largest] < MIN_AREA * region.size:
         return None
+    if area[largest] < MIN_PLAIN * width[largest] * height[largest] / 2:  # a convex hull covers half its box at least
+        return None
     hull = cv2.convexHull(cv2.findNonZero((labels == largest).astype(np.uint8)))
     filled = cv2.fillConvexPoly(np.zeros_like(region), hull, 1)
     side = min(cv2.minAreaRect(hull)[1])

@@ -18,6 +18,7 @@ from mnistcnn.pictures.ink import (
     WORKING_SIDE,
     darkness_of_ink,
     faintest_ink,
+    full_ink,
     grain,
     ink_mask,
     is_drawn,
@@ -36,13 +37,11 @@ SURE_POLARITY = 0.5
 # × full ink: if the grain is more, the ink is faint, and looked for again in a blurred picture (132 photos right from
 # 0.0125 to 0.2)
 MAX_GRAIN = 0.05
-# percent: the percentile of ink that is full ink; strokes cover more than the 0.2 % above it (132 photos right
-# from 98 to 100)
-FULL_INK_PERCENTILE = 99.8
 # pixels: the standard deviation of the blur of faint ink in coarse grain (132 photos right from 0.75 to 12)
 GRAIN_BLUR = 3
 
-# share of WORKING_SIDE: a part with a longer side below is a speck, not a stroke (132 photos right from 0.0075 to 0.12)
+# share of the longer side, WORKING_SIDE at most: a part with a longer side below is a speck, not a stroke (132 photos
+# right from 0.0075 to 0.12)
 MIN_PART_SIDE = 0.03
 # × width + height of a part's box: a weak part with more pixels on the picture's border is shade (132 photos right
 # from 0.1 to 1.6)
@@ -107,7 +106,9 @@ class Parts:
 
     def mask(self, parts: Sequence[int]) -> np.ndarray:
         """Return the mask (H, W) uint8 of 0 and 1 of some parts."""
-        return np.isin(self.labels, parts).astype(np.uint8)
+        belongs = np.zeros(len(self.scores), np.uint8)
+        belongs[list(parts)] = 1
+        return np.asarray(belongs[self.labels])
 
     def best_quality(self) -> float:
         """Return how much the best digit looks like one, 0 without a stroke: large, strong, and of one stroke width.
@@ -149,7 +150,7 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
 def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
     """Return the parts of dark ink on light paper, without rules and frame, scored by strength, size and place."""
     ink, noise = missing_light(grey, reach)
-    if grain(ink) > MAX_GRAIN * np.percentile(ink, FULL_INK_PERCENTILE):
+    if grain(ink) > MAX_GRAIN * full_ink(ink):
         ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), GRAIN_BLUR), reach)
     faintest = faintest_ink(ink)
     even = levelled(ink, noise)
@@ -158,7 +159,7 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
     scores = np.zeros(count)
     for part in range(1, count):
         x, y, width, height, _ = boxes[part]
-        if max(width, height) < MIN_PART_SIDE * WORKING_SIDE:
+        if max(width, height) < MIN_PART_SIDE * min(WORKING_SIDE, max(mask.shape)):
             continue
         there = labels[y : y + height, x : x + width] == part
         strength = float(ink[y : y + height, x : x + width][there].mean())
