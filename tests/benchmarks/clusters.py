@@ -4,7 +4,8 @@
 
 The nodes are on this machine, each bound to a core of its own, and so is the one process. All answers must have the
 same bytes, also after a node is killed in the middle. The rate is that of the answers after the first quarter, when all
-processes have started. With --names the driver's memory is measured for so many names too. Linux only.
+processes have started. The CPU time of a picture is that of a process beyond what it needs for the first few, and does
+not depend on what else runs. With --names the driver's memory is measured for so many names too. Linux only.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +28,7 @@ from ray_nodes import Nodes, ray_nodes
 from mnistcnn.data.sources import load_dataset
 
 FEW = 10_000  # names: what the driver's memory for many is compared with
+START = 85  # pictures: in the first four batches, whose CPU time is that of the start
 DRAWN = 5_000  # pictures: how many differ
 
 
@@ -42,13 +45,20 @@ def draw_pictures(folder: Path) -> None:
         Image.fromarray(image).save(folder / f"{number}.png")
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What `predict` printed, and what that took."""
+
+    printed: bytes
+    seconds: float
+    rate: float  # pictures a second after the first quarter
+    work: float  # CPU seconds of its process
+
+
 def answers(
     names: str, count: int, *options: str, cores: set[int] | None = None, half_way: Callable[[], None] | None = None
-) -> tuple[bytes, float, float]:
-    """Run `predict`; return what it prints, the seconds of it all, and the pictures per second after the first quarter.
-
-    `half_way` is called once half of the answers have come.
-    """
+) -> Answers:
+    """Run `predict`; `half_way` is called once half of the answers have come."""
     command = [sys.executable, "-m", "mnistcnn", "predict", names, "-m", "pretrained", "--format", "jsonl", *options]
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -66,8 +76,11 @@ def answers(
         if number == count // 2 and half_way is not None:
             half_way()
     ended = time.perf_counter()
-    assert (process.wait(), len(lines)) == (0, count)
-    return b"".join(lines), ended - started, (count - count // 4) / (ended - quarter)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.stdout.close()
+    assert (status, len(lines)) == (0, count)
+    rate = (count - count // 4) / (ended - quarter)
+    return Answers(b"".join(lines), ended - started, rate, usage.ru_utime + usage.ru_stime)
 
 
 def megabytes(names: str, *options: str) -> float:
@@ -83,16 +96,21 @@ def measure(folder: Path, nodes: Nodes, backend: str, options: argparse.Namespac
     """Read the pictures in turns, once more with a node that dies, and many names if that is wanted."""
     names, count = write_names(folder, options.pictures), options.pictures
     on_cluster = ("--ray", nodes.address, "--backend", backend)
-    one, two, whole_one, whole_two = [], [], [], []
+    start = answers(write_names(folder, START), START, "--backend", backend, cores={cores[0]}).work
+    start_of_driver = answers(write_names(folder, START), START, *on_cluster).work
+    one, two, whole_one, whole_two, work, work_of_driver = [], [], [], [], [], []
     for number in range(1, options.rounds + 1):
-        expected, seconds, rate = answers(names, count, "--backend", backend, cores={cores[0]})
-        found, seconds_of_two, rate_of_two = answers(names, count, *on_cluster)
-        assert found == expected
-        one.append(rate)
-        two.append(rate_of_two)
-        whole_one.append(count / seconds)
-        whole_two.append(count / seconds_of_two)
-        print(f"round {number}: {rate:.0f}, {rate_of_two:.0f}; load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+        expected = answers(names, count, "--backend", backend, cores={cores[0]})
+        found = answers(names, count, *on_cluster)
+        assert found.printed == expected.printed
+        one.append(expected.rate)
+        two.append(found.rate)
+        whole_one.append(count / expected.seconds)
+        whole_two.append(count / found.seconds)
+        work.append(1e3 * (expected.work - start) / (count - START))
+        work_of_driver.append(1e3 * (found.work - start_of_driver) / (count - START))
+        rates = f"{expected.rate:.0f}, {found.rate:.0f}"
+        print(f"round {number}: {rates} pictures/s; load {os.getloadavg()[0]:.1f}", file=sys.stderr)
     rows = [
         Row(f"{backend}: one process on one core", "pictures/s", one),
         Row(f"{backend}: two nodes of one core", "pictures/s", two, f"{ratio(two, one):.2f} × one core"),
@@ -103,15 +121,17 @@ def measure(folder: Path, nodes: Nodes, backend: str, options: argparse.Namespac
             whole_two,
             f"{ratio(whole_two, whole_one):.2f} × one core",
         ),
+        Row(f"{backend}: one process", "CPU ms a picture", work),
+        Row(f"{backend}: the driver of two nodes", "CPU ms a picture", work_of_driver),
     ]
     if options.names:
         few = megabytes(write_names(folder, FEW), *on_cluster)
         many = megabytes(write_names(folder, options.names), *on_cluster)
         rows.append(Row(f"memory of the driver, {FEW:,} names", "MB", [few]))
         rows.append(Row(f"memory of the driver, {options.names:,} names", "MB", [many], f"{many / few:.2f}"))
-    found, seconds, _ = answers(names, count, *on_cluster, half_way=nodes.all[1].kill)
-    assert found == expected
-    rows.append(Row(f"{backend}: a node killed half-way, the same answers", "s", [seconds]))
+    found = answers(names, count, *on_cluster, half_way=nodes.all[1].kill)
+    assert found.printed == expected.printed
+    rows.append(Row(f"{backend}: a node killed half-way, the same answers", "s", [found.seconds]))
     return rows
 
 
