@@ -183,7 +183,7 @@ def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None) -> _V
 
 def _is_narrow(grey: GreyPicture) -> bool:
     """Tell whether a picture may be cut so closely around a 1 that nothing else is left in it."""
-    return min(grey.levels.shape) < MAX_NARROW * max(grey.levels.shape)
+    return bool(min(grey.levels.shape) < MAX_NARROW * max(grey.levels.shape))
 
 
 def _with_margin(grey: GreyPicture) -> GreyPicture:

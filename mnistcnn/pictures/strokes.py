@@ -65,6 +65,15 @@ MAX_VARIATION = 0.2
 # to 16)
 VARIATION_PENALTY = 4
 
+# pixels: how near to ink paper is looked at that is as dark as the ink
+MISSED_REACH = 12
+# share of the ink's contrast: paper that is lighter by less than the ink beside it is as dark
+MISSED_SHARE = 0.25
+# × the range of the picture's levels: so is paper that is lighter by less than this
+MISSED_RANGE = 0.05
+# exponent that lowers a digit's quality for the share of the paper around it that is as dark as its ink
+MISSED_PENALTY = 15
+
 # × the best score: the digit is the largest part with a higher score; the best part may be what a shadow leaves bright
 # (132 photos right from 0.3 to 1, not at 0.15)
 MIN_RIVAL_SCORE = 0.6
@@ -93,6 +102,8 @@ class Parts:
     labels: np.ndarray  # (H, W) int32: 0 on paper, 1 on the first part, and so on
     boxes: np.ndarray  # (parts + 1, 4) int: x, y, width, height
     scores: np.ndarray  # (parts + 1,) float: 0 for paper, specks and shade
+    grey: np.ndarray  # (H, W) uint8: the picture, dark on light
+    missing: np.ndarray  # (H, W) float32 in [0, 1]: the share of the paper's light that ink takes away
 
     @property
     def best(self) -> int:
@@ -123,8 +134,25 @@ class Parts:
         blob = max(0.0, stroke_width(mask) / max(width, height) - MAX_STROKE_WIDTH)
         uneven = max(0.0, stroke_variation(mask) - MAX_VARIATION)
         growth = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # of the first part by the others
-        penalty = np.exp(-BLOB_PENALTY * blob - VARIATION_PENALTY * uneven)
+        penalty = np.exp(-BLOB_PENALTY * blob - VARIATION_PENALTY * uneven - MISSED_PENALTY * self._missed(mask))
         return float(self.scores[parts[0]] * growth * self.ink[mask > 0].mean() * penalty)
+
+    def _missed(self, mask: np.ndarray) -> float:
+        """Return the share of the paper around a mask of strokes that is nearly as dark as the ink beside it.
+
+        If strokes are wider than the reach, only their edges and corners are taken for ink.
+        """
+        x, y, width, height = cv2.boundingRect(mask)
+        top, left = max(0, y - MISSED_REACH), max(0, x - MISSED_REACH)
+        there = np.s_[top : y + height + MISSED_REACH, left : x + width + MISSED_REACH]
+        strokes, grey = mask[there], self.grey[there]
+        near = np.ones((2 * MISSED_REACH + 1, 2 * MISSED_REACH + 1), np.uint8)
+        darkest = cv2.erode(np.where(strokes, grey, 255).astype(np.uint8), near)
+        strongest = cv2.dilate(strokes * self.missing[there], near)
+        contrast = darkest / np.maximum(1 - strongest, 0.05) - darkest  # of the ink's own paper with it
+        alike = np.maximum(MISSED_SHARE * contrast, MISSED_RANGE * float(np.ptp(self.grey.astype(np.int16))))
+        around = cv2.dilate(strokes, near) > self.labels[there]
+        return float((grey < darkest + alike)[around].mean()) if around.any() else 0.0
 
 
 def other_marks(parts: Parts, digit: list[int]) -> int:
@@ -167,7 +195,7 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
         is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
         if strength >= faintest and not is_shade:
             scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
-    return Parts(even, labels, boxes[:, :4], scores)
+    return Parts(even, labels, boxes[:, :4], scores, grey, ink)
 
 
 def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
