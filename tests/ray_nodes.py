@@ -29,6 +29,7 @@ class Node:
             start_new_session=True,
             preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
         )
+        self.group = self._process.pid  # the process group
         assert self._process.stdout is not None
         printed = []
         for line in self._process.stdout:
@@ -40,7 +41,7 @@ class Node:
     def kill(self) -> None:
         """End the node's processes at once, as the loss of a machine does."""
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self.group, signal.SIGKILL)
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -65,6 +66,16 @@ class Nodes:
         """Add a node, with changes to its environment, and return it."""
         self.all.append(Node([f"--address={self.address}"], self._environment | changes, cores))
         return self.all[-1]
+
+
+def others_with(path: Path) -> list[int]:
+    """Return the ids of the other processes that have a file open."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/[0-9]*"):
+        with suppress(OSError):  # the process has ended
+            if link.readlink() == path and int(link.parts[2]) != os.getpid():
+                found.append(int(link.parts[2]))
+    return found
 
 
 @contextmanager

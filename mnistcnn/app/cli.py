@@ -191,6 +191,7 @@ def evaluate(
         "mnistcnn predict seven.png photos/ --show",
         "mnistcnn predict 'page-*.jpg' --format text",
         "mnistcnn predict test.csv --format csv > submission.csv",
+        "mnistcnn predict @names.txt --format jsonl --output answers.jsonl --ray auto",
     ),
 )
 def predict(

@@ -87,6 +87,8 @@ def read_pictures(
         raise UsageError("digits", "auto or one for a CSV file: each of its rows shows one digit", reading.digits)
     if files and cluster is not None:
         raise UsageError("ray", "left out for CSV files, whose rows one process reads", cluster)
+    if cluster is not None and process.device not in (None, "cpu"):
+        raise UsageError("device", f"cpu with {parameter('ray')}, whose processes have a core each", process.device)
     count, pictures = _found(others, stdin)
     about = count + sum(path.stat().st_size // CSV_ROW_BYTES for path in files if path.is_file())
     if cluster is not None:

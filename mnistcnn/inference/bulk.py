@@ -28,8 +28,8 @@ from mnistcnn.runtime.ray_cluster import joined_cluster
 
 # batches for each core of the cluster: so many are out at once, some of which wait for an earlier one
 BATCHES_AHEAD = 4
-# count: a batch that so many processes or nodes have died of is not tried again
-MAX_DEATHS = 5
+# count: so many processes or nodes may die while they read a batch, and then while they read a picture of it alone
+MAX_DEATHS = 3
 
 
 def predict_on_ray(
@@ -43,6 +43,8 @@ def predict_on_ray(
 ) -> Generator[list[tuple[Prediction, ...]], None, None]:
     """Read pictures as `predict_batches` does, on the cores of a Ray cluster, and no more at once than these need.
 
+    A picture that MAX_DEATHS processes died of has an `error`.
+
     Args:
         address: the cluster's, or "auto".
         trained: the model, which computes in NumPy.
@@ -55,41 +57,43 @@ def predict_on_ray(
         The predictions for each batch, in order and once.
 
     Raises:
-        MnistcnnError: There is no such cluster, its nodes differ, or a batch has ended MAX_DEATHS processes.
+        MnistcnnError: There is no such cluster, or its nodes differ.
 
     """
     with joined_cluster(address, backend):
         read = ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1, scheduling_strategy="SPREAD")(_read)
         model = ray.put(trained)
+
+        def start(batch: Sequence[Picture]) -> Any:
+            return read.remote([model], backend, [_located(picture) for picture in batch], invert, digits)
+
+        def result(answer: Any, batch: Sequence[Picture]) -> list[tuple[Prediction, ...]]:
+            try:
+                predictions: list[tuple[Prediction, ...]] = ray.get(answer)
+            except RayTaskError as error:
+                if isinstance(error.cause, MnistcnnError):
+                    raise error.cause from None
+                raise
+            except RayError:  # too many processes have died: each picture gets another chance, alone
+                if len(batch) > 1:
+                    return [result(start([picture]), [picture])[0] for picture in batch]
+                [picture] = batch
+                error = f"{picture.name} cannot be read: the processes that tried it died"
+                return [(Prediction(file=picture.name, label=picture.label, error=error),)]
+            return predictions
+
         pending: deque[tuple[Any, Sequence[Picture]]] = deque()
         for batch in pictures:
             while len(pending) >= BATCHES_AHEAD * ray.cluster_resources().get("CPU", 1):
-                yield _result(*pending.popleft())
-            located = [_located(picture) for picture in batch]
-            pending.append((read.remote([model], backend, located, invert, digits), batch))
+                yield result(*pending.popleft())
+            pending.append((start(batch), batch))
         while pending:
-            yield _result(*pending.popleft())
+            yield result(*pending.popleft())
 
 
 def _located(picture: Picture) -> Picture:
     """Return a picture whose file other processes find too, under the same name."""
     return replace(picture, source=picture.source.absolute()) if isinstance(picture.source, Path) else picture
-
-
-def _result(answer: Any, batch: Sequence[Picture]) -> list[tuple[Prediction, ...]]:
-    try:
-        predictions: list[tuple[Prediction, ...]] = ray.get(answer)
-    except RayTaskError as error:
-        if isinstance(error.cause, MnistcnnError):
-            raise error.cause from None
-        raise
-    except RayError as error:
-        reason = " ".join(str(error).split(".")[0].split())
-        raise MnistcnnError(
-            f"{MAX_DEATHS} processes or nodes died while they read the pictures from {batch[0].name} to "
-            f"{batch[-1].name}: {reason}"
-        ) from error
-    return predictions
 
 
 def _read(

@@ -3,9 +3,10 @@
     python tests/benchmarks/clusters.py [--pictures 20000] [--rounds 3] [--names 200000]
 
 The nodes are on this machine, each bound to a core of its own, and so is the one process. All answers must have the
-same bytes, also after a node is killed in the middle. The rate is that of the answers after the first quarter, when all
-processes have started. The CPU time of a picture is that of a process beyond what it needs for the first few, and does
-not depend on what else runs. With --names the driver's memory is measured for so many names too. Linux only.
+same bytes, also after a node is killed in the middle. Rates and CPU times are those of the middle half of the answers,
+when all processes have started. Beside other programs the rates say little; the CPU times, and the limit of the gain
+that follows from them, depend on those little. With --names the driver's memory is measured for so many names too. Only
+Linux counts CPU times so.
 """
 
 import argparse
@@ -13,7 +14,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +25,11 @@ from PIL import Image
 from table import Row, ratio, setting, table
 
 sys.path.append(str(Path(__file__).parents[1]))
-from ray_nodes import Nodes, ray_nodes
+from ray_nodes import Node, Nodes, ray_nodes
 
 from mnistcnn.data.sources import load_dataset
 
 FEW = 10_000  # names: what the driver's memory for many is compared with
-START = 85  # pictures: in the first four batches, whose CPU time is that of the start
 DRAWN = 5_000  # pictures: how many differ
 
 
@@ -51,14 +52,26 @@ class Answers:
 
     printed: bytes
     seconds: float
-    rate: float  # pictures a second after the first quarter
-    work: float  # CPU seconds of its process
+    rate: float  # pictures a second, in the middle half of them
+    work: float  # CPU milliseconds of a picture there: those of its own process
+    work_of_nodes: float  # and those of the nodes
+
+
+def worked(group: int) -> float:
+    """Return the CPU milliseconds of the processes in a process group."""
+    ticks = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # the process has ended
+            _, _, numbers = file.read_text().rpartition(") ")
+            fields = numbers.split()
+            ticks += sum(map(int, fields[11:13])) if int(fields[2]) == group else 0  # proc(5): pgrp, utime, stime
+    return 1e3 * ticks / os.sysconf("SC_CLK_TCK")
 
 
 def answers(
-    names: str, count: int, *options: str, cores: set[int] | None = None, half_way: Callable[[], None] | None = None
+    names: str, count: int, *options: str, cores: set[int] | None = None, nodes: Sequence[Node] = (), kill: bool = False
 ) -> Answers:
-    """Run `predict`; `half_way` is called once half of the answers have come."""
+    """Run `predict`, and kill the last of the nodes half-way if that is wanted."""
     command = [sys.executable, "-m", "mnistcnn", "predict", names, "-m", "pretrained", "--format", "jsonl", *options]
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -68,19 +81,19 @@ def answers(
         preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
     )
     assert process.stdout is not None
-    lines, quarter = [], started
+    lines, marks = [], []
     for number, line in enumerate(process.stdout, start=1):
         lines.append(line)
-        if number == count // 4:
-            quarter = time.perf_counter()
-        if number == count // 2 and half_way is not None:
-            half_way()
-    ended = time.perf_counter()
-    _, status, usage = os.wait4(process.pid, 0)
+        if number in (count // 4, count - count // 4):
+            marks.append((time.perf_counter(), worked(process.pid), sum(worked(node.group) for node in nodes)))
+        if number == count // 2 and kill:
+            nodes[-1].kill()
+    seconds = time.perf_counter() - started
+    assert (process.wait(), len(lines)) == (0, count)
     process.stdout.close()
-    assert (status, len(lines)) == (0, count)
-    rate = (count - count // 4) / (ended - quarter)
-    return Answers(b"".join(lines), ended - started, rate, usage.ru_utime + usage.ru_stime)
+    took, work, work_of_nodes = (after - before for before, after in zip(*marks, strict=True))
+    read = count - 2 * (count // 4)
+    return Answers(b"".join(lines), seconds, read / took, work / read, work_of_nodes / read)
 
 
 def megabytes(names: str, *options: str) -> float:
@@ -96,42 +109,36 @@ def measure(folder: Path, nodes: Nodes, backend: str, options: argparse.Namespac
     """Read the pictures in turns, once more with a node that dies, and many names if that is wanted."""
     names, count = write_names(folder, options.pictures), options.pictures
     on_cluster = ("--ray", nodes.address, "--backend", backend)
-    start = answers(write_names(folder, START), START, "--backend", backend, cores={cores[0]}).work
-    start_of_driver = answers(write_names(folder, START), START, *on_cluster).work
-    one, two, whole_one, whole_two, work, work_of_driver = [], [], [], [], [], []
+    ones, twos = [], []
     for number in range(1, options.rounds + 1):
-        expected = answers(names, count, "--backend", backend, cores={cores[0]})
-        found = answers(names, count, *on_cluster)
-        assert found.printed == expected.printed
-        one.append(expected.rate)
-        two.append(found.rate)
-        whole_one.append(count / expected.seconds)
-        whole_two.append(count / found.seconds)
-        work.append(1e3 * (expected.work - start) / (count - START))
-        work_of_driver.append(1e3 * (found.work - start_of_driver) / (count - START))
-        rates = f"{expected.rate:.0f}, {found.rate:.0f}"
+        ones.append(answers(names, count, "--backend", backend, cores={cores[0]}))
+        twos.append(answers(names, count, *on_cluster, nodes=nodes.all))
+        assert ones[-1].printed == twos[-1].printed
+        rates = f"{ones[-1].rate:.0f}, {twos[-1].rate:.0f}"
         print(f"round {number}: {rates} pictures/s; load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+    one, two = ([each.rate for each in found] for found in (ones, twos))
+    whole_one, whole_two = ([count / each.seconds for each in found] for found in (ones, twos))
+    work, work_of_driver = ([each.work for each in found] for found in (ones, twos))
+    work_of_all = [each.work + each.work_of_nodes for each in twos]
     rows = [
-        Row(f"{backend}: one process on one core", "pictures/s", one),
-        Row(f"{backend}: two nodes of one core", "pictures/s", two, f"{ratio(two, one):.2f} × one core"),
-        Row(f"{backend}: one process, its start included", "pictures/s", whole_one),
+        Row("one process on one core", "pictures/s", one),
+        Row("two nodes of one core", "pictures/s", two, f"{ratio(two, one):.2f} × one core"),
+        Row("one process, start included", "pictures/s", whole_one),
+        Row("two nodes, start included", "pictures/s", whole_two, f"{ratio(whole_two, whole_one):.2f} × one core"),
+        Row("one process", "CPU ms a picture", work),
         Row(
-            f"{backend}: two nodes, start included",
-            "pictures/s",
-            whole_two,
-            f"{ratio(whole_two, whole_one):.2f} × one core",
+            "two nodes and the driver", "CPU ms a picture", work_of_all, f"at most {2 * ratio(work, work_of_all):.2f} ×"
         ),
-        Row(f"{backend}: one process", "CPU ms a picture", work),
-        Row(f"{backend}: the driver of two nodes", "CPU ms a picture", work_of_driver),
+        Row("the driver alone", "CPU ms a picture", work_of_driver),
     ]
     if options.names:
         few = megabytes(write_names(folder, FEW), *on_cluster)
         many = megabytes(write_names(folder, options.names), *on_cluster)
         rows.append(Row(f"memory of the driver, {FEW:,} names", "MB", [few]))
         rows.append(Row(f"memory of the driver, {options.names:,} names", "MB", [many], f"{many / few:.2f}"))
-    found = answers(names, count, *on_cluster, half_way=nodes.all[1].kill)
-    assert found.printed == expected.printed
-    rows.append(Row(f"{backend}: a node killed half-way, the same answers", "s", [found.seconds]))
+    found = answers(names, count, *on_cluster, nodes=nodes.all, kill=True)
+    assert found.printed == ones[0].printed
+    rows.append(Row("a node killed half-way, the same answers", "s", [found.seconds]))
     return rows
 
 

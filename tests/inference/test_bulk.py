@@ -1,5 +1,6 @@
 """`mnistcnn predict --ray` on a cluster of two nodes of one core each on the loopback."""
 
+import json
 import os
 import signal
 import subprocess
@@ -17,10 +18,13 @@ from PIL import Image
 if sys.platform == "win32":
     pytest.skip("its process groups are POSIX's", allow_module_level=True)
 
-from ray_nodes import Nodes, ray_nodes
+from ray_nodes import Nodes, others_with, ray_nodes
 
 from mnistcnn.data.sources import load_dataset
+from mnistcnn.inference.prediction import batches
+from mnistcnn.pictures.finding import Picture
 
+MAX_DEATHS = 3  # of processes that read a batch, and then of those that read one picture of it
 PICTURES = 85 + 4 * 250  # in the first four batches, and in four whole ones
 OPTIONS = ("-m", "pretrained", "--backend", "numpy", "--format", "jsonl")
 
@@ -52,10 +56,35 @@ def expected(mnistcnn: Run, names: str) -> str:
     return done.stdout
 
 
-def test_what_is_not_an_address_is_refused(command: Run) -> None:
-    """The message says what is one."""
-    done = command("predict", "1.png", "--ray", "ray://host")
-    assert (done.returncode, done.stderr) == (2, "error: --ray must be auto or HOST:PORT; received 'ray://host'\n")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["1.png", "--ray", "ray://host"], "--ray must be auto or HOST:PORT; received 'ray://host'"),
+        (
+            ["a.csv", "--ray", "auto"],
+            "--ray must be left out for CSV files, whose rows one process reads; received 'auto'",
+        ),
+        (
+            ["1.png", "--ray", "auto", "--device", "gpu"],
+            "--device must be cpu with --ray, whose processes have a core each; received 'gpu'",
+        ),
+    ],
+)
+def test_what_a_cluster_does_not_do_is_refused(command: Run, arguments: list[str], said: str) -> None:
+    """One line says what is wrong, before anything is read."""
+    done = command("predict", *arguments)
+    assert (done.returncode, done.stderr) == (2, f"error: {said}\n")
+
+
+def test_batches_follow_from_the_place_of_a_picture() -> None:
+    """They grow to 250, and whoever goes on at the end of one gets the same ones as before."""
+    pictures = [Picture(f"{number}.png") for number in range(1000)]
+    every = list(batches(pictures))
+    assert [len(batch) for batch in every] == [1, 4, 16, 64, 250, 250, 250, 165]
+    start = 0
+    for number, batch in enumerate(every):
+        assert list(batches(pictures[start:], start)) == every[number:]
+        start += len(batch)
 
 
 def test_ray_is_named_where_it_is_missing(python: Run) -> None:
@@ -94,6 +123,26 @@ class TestCluster:
             assert process.wait(PATIENCE) == 1
             answers.seek(0)
             assert answers.read().decode() == expected
+
+    def test_a_picture_ends_every_process_that_reads_it(
+        self, nodes: Nodes, environment: dict[str, str], tmp_path: Path, names: str
+    ) -> None:
+        """It has an error, and the pictures around it are read."""
+        deadly = tmp_path / "deadly.png"
+        os.mkfifo(deadly)  # whoever reads it waits for a writer, who kills it
+        given = ["1.png", "2.png", "deadly.png", "3.png"]
+        command = [sys.executable, "-m", "mnistcnn", "predict", *given, *OPTIONS, "--ray", nodes.address]
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
+        for _ in range(2 * MAX_DEATHS):  # in a batch, and alone
+            with deadly.open("wb"):
+                until(process, lambda: bool(others_with(deadly)))
+                for worker in others_with(deadly):
+                    os.kill(worker, signal.SIGKILL)
+                until(process, lambda: not others_with(deadly))
+        answers = [json.loads(line) for line in process.communicate(timeout=PATIENCE)[0].splitlines()]
+        assert process.returncode == 1
+        errors = [None, None, "deadly.png cannot be read: the processes that tried it died", None]
+        assert [(each["file"], each["error"]) for each in answers] == list(zip(given, errors, strict=True))
 
     def test_ctrl_c_ends_the_job(
         self, nodes: Nodes, environment: dict[str, str], mnistcnn: Run, tmp_path: Path, names: str, expected: str
