@@ -15,7 +15,7 @@ STORE_BYTES = 100_000_000  # of each node: what it may hold of batches and answe
 
 
 class Node:
-    """A node that has started, and its processes, all of them in one process group."""
+    """A node that has started, and its processes."""
 
     def __init__(self, options: Sequence[str], environment: Mapping[str, str], cores: set[int] | None) -> None:
         ray = Path(sys.executable).with_name("ray")
@@ -29,7 +29,7 @@ class Node:
             start_new_session=True,
             preexec_fn=None if cores is None else lambda: os.sched_setaffinity(0, cores),
         )
-        self.group = self._process.pid  # the process group
+        self.session = self._process.pid  # that of all its processes
         assert self._process.stdout is not None
         printed = []
         for line in self._process.stdout:
@@ -41,7 +41,7 @@ class Node:
     def kill(self) -> None:
         """End the node's processes at once, as the loss of a machine does."""
         with suppress(ProcessLookupError):
-            os.killpg(self.group, signal.SIGKILL)
+            os.killpg(self.session, signal.SIGKILL)
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -57,14 +57,14 @@ class Answers:
     work_of_nodes: float  # and those of the nodes
 
 
-def worked(group: int) -> float:
-    """Return the CPU milliseconds of the processes in a process group."""
+def worked(session: int) -> float:
+    """Return the CPU milliseconds of the processes in a process session."""
     ticks = 0
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # the process has ended
             _, _, numbers = file.read_text().rpartition(") ")
             fields = numbers.split()
-            ticks += sum(map(int, fields[11:13])) if int(fields[2]) == group else 0  # proc(5): pgrp, utime, stime
+            ticks += sum(map(int, fields[11:13])) if int(fields[3]) == session else 0  # proc(5): session, utime, stime
     return 1e3 * ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -85,7 +85,7 @@ def answers(
     for number, line in enumerate(process.stdout, start=1):
         lines.append(line)
         if number in (count // 4, count - count // 4):
-            marks.append((time.perf_counter(), worked(process.pid), sum(worked(node.group) for node in nodes)))
+            marks.append((time.perf_counter(), worked(process.pid), sum(worked(node.session) for node in nodes)))
         if number == count // 2 and kill:
             nodes[-1].kill()
     seconds = time.perf_counter() - started

@@ -2,17 +2,20 @@
 
     python tests/benchmarks/decoding.py [--photos 48] [--rounds 3]
 
-The photos are drawn: JPEG files of 12 megapixels, a digit on noisy paper, eight of them under many names. Each round
-says how much of the machine other programs took meanwhile: beside them a program with two threads may get no more time
-than with one, and the gain is not to be seen. Only Linux binds a process to cores.
+The photos are drawn: JPEG files of 12 megapixels, a digit on noisy paper, eight of them under many names. Beside other
+programs one process may get no more time for two threads than for one, so that the gain is not to be seen. Two figures
+hardly depend on them: the CPU time of a photo, and the mean number of threads that had a core or waited for one, of the
+busiest, one for each core. A thread that waits for another, as for Python's lock, is not among them, so the gain on
+cores that are idle otherwise is about that number. Only Linux tells it, and binds a process to cores.
 """
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,23 +42,40 @@ def draw_photos(folder: Path, count: int) -> None:
         Image.fromarray(photo).save(folder / f"{number}.jpg", quality=90)
 
 
-def machine_seconds() -> float:
-    """Return the CPU time that this machine has worked, in seconds."""
-    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
-    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+@dataclass(frozen=True)
+class Reading:
+    """What reading the photos took."""
+
+    rate: float  # photos a second, the start of `predict` included
+    work: float  # CPU seconds of a photo
+    threads: float  # the mean number of threads that had a core or waited for one
 
 
-def photos_per_second(folder: Path, count: int, cores: set[int]) -> tuple[float, float, float]:
-    """Let `predict`, bound to cores, read the photos.
+def thread_times(process: int) -> dict[str, float]:
+    """Return for each thread of a process how many seconds it has had a core or waited for one."""
+    times = {}
+    for file in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with suppress(OSError):  # it has ended
+            times[file.parent.name] = sum(map(int, file.read_text().split()[:2])) / 1e9
+    return times
 
-    Returns its rate, its start included, the CPU seconds of a photo, and the cores that other programs kept busy.
-    """
+
+def read_photos(folder: Path, count: int, cores: set[int]) -> Reading:
+    """Let `predict`, bound to cores, read the photos."""
     command = [sys.executable, "-m", "mnistcnn", "predict", str(folder), "-m", "pretrained", "--format", "jsonl"]
-    started, machine, own = time.perf_counter(), machine_seconds(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores))
-    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    worked = after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime
-    return count / seconds, worked / count, max(0.0, machine_seconds() - machine - worked) / seconds
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    times: dict[str, float] = {}
+    while True:
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            break
+        times |= thread_times(process.pid)
+        time.sleep(0.02)
+    seconds = time.perf_counter() - started
+    assert status == 0
+    busiest = sorted(times.values())[-len(cores) :]
+    return Reading(count / seconds, (usage.ru_utime + usage.ru_stime) / count, sum(busiest) / seconds)
 
 
 def main() -> None:
@@ -65,21 +85,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     every = os.sched_getaffinity(0)
-    one, all_of_them = [], []
+    ones, alls = [], []
     with TemporaryDirectory() as place:
         draw_photos(Path(place), options.photos)
-        for number in range(1, options.rounds + 1):
-            one.append(photos_per_second(Path(place), options.photos, {min(every)}))
-            all_of_them.append(photos_per_second(Path(place), options.photos, every))
-            took = ", ".join(f"{others:.1f}" for *_, others in (one[-1], all_of_them[-1]))
-            print(f"round {number}: other programs kept {took} cores busy", file=sys.stderr)
-    rates, rates_of_all = ([rate for rate, *_ in each] for each in (one, all_of_them))
-    work, work_of_all = ([seconds for _, seconds, _ in each] for each in (one, all_of_them))
+        for _ in range(options.rounds):
+            ones.append(read_photos(Path(place), options.photos, {min(every)}))
+            alls.append(read_photos(Path(place), options.photos, every))
+    one, all_of_them = ([each.rate for each in found] for found in (ones, alls))
+    work, work_of_all = ([each.work for each in found] for found in (ones, alls))
     rows = [
-        Row("one core", "photos/s", rates),
-        Row(f"{len(every)} cores", "photos/s", rates_of_all, f"{ratio(rates_of_all, rates):.2f} × one core"),
+        Row("one core", "photos/s", one),
+        Row(f"{len(every)} cores", "photos/s", all_of_them, f"{ratio(all_of_them, one):.2f} × one core"),
         Row("one core", "CPU s a photo", work),
         Row(f"{len(every)} cores", "CPU s a photo", work_of_all, f"{ratio(work_of_all, work):.2f} × one core"),
+        Row(f"{len(every)} cores", "threads at work or waiting for a core", [each.threads for each in alls]),
     ]
     print(table(rows))
     print(f"\n{setting()}")
