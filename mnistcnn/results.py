@@ -221,6 +221,15 @@ class Filters:
     conv2: Any = field(repr=False, compare=False)  # (5, 5, 32, 64) float32
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many pictures were read with a label, rightly, and not at all."""
+
+    labelled: int = 0
+    right: int = 0  # of the labelled ones
+    failed: int = 0
+
+
 def text_of(predictions: Sequence[Prediction]) -> str:
     """Return the digits of one picture as it shows them: line by line, with a space between groups."""
     lines = []
