@@ -21,6 +21,7 @@ from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.files import expanded
 from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
+from mnistcnn.runtime.memory import keep_freed_memory
 from mnistcnn.runtime.streams import STDERR, silenced
 
 # pictures: up to so many, `predict` ends sooner in NumPy than on TensorFlow, which takes seconds to start (28×28 PNG
@@ -167,6 +168,7 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
         importlib.import_module("tensorflow")
         if to_train and backend != "tensorflow":
             keep_tensorflow_on_cpu()
+            keep_freed_memory()
         import keras
 
     if keras.backend.backend() != backend:

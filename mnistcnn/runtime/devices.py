@@ -129,7 +129,7 @@ def automatic_precision(backend: str, device: str) -> tuple[str, str]:
         return "float32", f"{name} is not known to multiply bfloat16"
     if kind == "cpu" and not cpu_multiplies_bfloat16():
         return "float32", "this CPU is not known to multiply bfloat16"
-    if kind == "cpu" and backend == "tensorflow":
+    if kind == "cpu" and backend in ("tensorflow", "torch"):
         return "bfloat16", "this CPU multiplies bfloat16"
     return "float32", f"{backend} is not known to be faster in bfloat16 on {kind}"
 

@@ -88,11 +88,12 @@ def test_as_a_pipeline_tensorflow_stays_on_the_cpu(python: Run, backend: str) ->
 
 
 def test_automatic_precision_says_why() -> None:
-    """automatic_precision takes bfloat16 on TPUs and, with TensorFlow alone, on a CPU; never on unknown kinds."""
+    """automatic_precision takes bfloat16 on TPUs and, on TensorFlow and PyTorch, on a CPU; never on unknown kinds."""
     assert automatic_precision("jax", "tpu:0") == ("bfloat16", "a TPU multiplies bfloat16")
     assert automatic_precision("torch", "mps:0")[0] == "float32"
     assert automatic_precision("openvino", "cpu:0")[0] == "float32"
-    assert automatic_precision("jax", "cpu:0")[0] == automatic_precision("torch", "cpu:0")[0] == "float32"
+    assert automatic_precision("jax", "cpu:0")[0] == "float32"
+    assert automatic_precision("torch", "cpu:0") == automatic_precision("tensorflow", "cpu:0")
 
 
 def test_openvino_computes_in_float32(python: Run) -> None:
