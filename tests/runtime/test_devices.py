@@ -96,6 +96,22 @@ def test_automatic_precision_says_why() -> None:
     assert automatic_precision("torch", "cpu:0") == automatic_precision("tensorflow", "cpu:0")
 
 
+HAS = """
+import sys
+from mnistcnn.runtime.backend import start_keras
+backend = start_keras()
+from mnistcnn.runtime.devices import chosen_precision, computes_in
+found = [computes_in(dtype) for dtype in ("float32", "bfloat16", "float8_e5m2")]
+print(found, chosen_precision("bfloat16", backend, "cpu"))
+"""
+
+
+def test_a_precision_that_a_backend_lacks_is_found_out(python: Run) -> None:
+    """PyTorch convolves float32 and bfloat16 on a CPU and not eight bits; what it has is taken."""
+    pytest.importorskip("torch")
+    assert python(HAS, backend="torch").stdout.strip() == "[True, True, False] bfloat16"
+
+
 def test_openvino_computes_in_float32(python: Run) -> None:
     """Also on a CPU that multiplies bfloat16, which OpenVINO would take by itself."""
     pytest.importorskip("openvino")
