@@ -133,7 +133,8 @@ def torch_loop(
         nn.Linear(1024, 10),
     )
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = model.to(memory_format=layout)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = model.to(device, memory_format=layout)
     if recipe == "tutorial":
         optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.001)
         images, labels = arrays(data)
@@ -148,12 +149,13 @@ def torch_loop(
     network = torch.compile(model) if compiled else model
     for steps in turns:
         for _ in range(steps):
-            inputs, targets = next(batches)
+            inputs, targets = (tensor.to(device) for tensor in next(batches))
             optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            with torch.autocast(device, torch.bfloat16, enabled=autocast):
                 loss = nn.functional.cross_entropy(network(inputs.to(memory_format=layout)), targets)
             loss.backward()
             optimizer.step()
+        loss.item()  # waits for a GPU
 
 
 def own_batches(data: Path, recipe: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:

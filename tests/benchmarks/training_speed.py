@@ -8,7 +8,7 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,14 +99,14 @@ def measure(data: Path, rounds: int) -> list[Row]:
     return rows + [Row(name, "steps/s", [], f"skipped: {module} is not installed") for name, module in missing.items()]
 
 
-def measure_backends(data: Path, rounds: int) -> list[Row]:
-    """Return rows of this program on JAX and PyTorch, and of plain programs on them.
+def measure_backends(data: Path, rounds: int, backends: Collection[str] = tuple(BACKENDS)) -> list[Row]:
+    """Return rows of this program on JAX and PyTorch, as far as they are named, and of plain programs on them.
 
     The ratio of a plain program is that of this program's rate, on the same framework and recipe, to its own.
     """
     rows = []
-    for backend, recipes in BACKENDS.items():
-        for group in recipes.values():
+    for backend in (name for name in BACKENDS if name in backends):
+        for group in BACKENDS[backend].values():
             ours, *plain = group
             if find_spec(backend) is None:
                 rows.append(Row(ours, "steps/s", [], f"skipped: {backend} is not installed"))
