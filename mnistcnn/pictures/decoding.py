@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mnistcnn.errors import MnistcnnError
+from mnistcnn.errors import MnistcnnError, one_line
 from mnistcnn.pictures.opening import orientation, turned_upright, what_it_is, with_opened, without_unused_opacity
 from mnistcnn.pictures.pdf import page_image
+from mnistcnn.pictures.remote import read_uri
 
 # pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
 MAX_PIXELS = 89_000_000
@@ -67,15 +68,18 @@ class GreyPicture:
     remark: str = ""  # what may be why no digit is found in it, such as that all of it is transparent
 
 
-def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> GreyPicture:
+def decode_picture(name: str, source: Path | str | bytes, page: int | None = None) -> GreyPicture:
     """Decode a picture, a page of a PDF document, or an animation's first frame, upright by its EXIF orientation.
 
+    The source is a file, a URI that PyArrow can read, or the bytes of a file.
     Transparent margins are cut off, other transparent pixels filled; 16 bits and floats are scaled to 8 bits. If the
     luminance hardly tells ink from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the
     picture's name, if the file is missing, damaged, too large, or not a picture.
     """
+    content: Path | bytes = b""
     try:
-        grey = with_opened(source, _decoded) if page is None else _grey(page_image(source, page))
+        content = read_uri(source) if isinstance(source, str) else source
+        grey = with_opened(content, _decoded) if page is None else _grey(page_image(content, page))
         return _stretched(grey)
     except Image.DecompressionBombError as error:
         raise MnistcnnError(
@@ -85,11 +89,10 @@ def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> 
         raise MnistcnnError(f"{name}: no such file") from error
     except UnidentifiedImageError as error:
         raise MnistcnnError(
-            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{what_it_is(source)}"
+            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{what_it_is(content)}"
         ) from error
     except Exception as error:  # decoders raise all kinds of errors for damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
+        raise MnistcnnError(f"{name} cannot be read as a picture: {one_line(error)}") from error
 
 
 def _decoded(image: Image.Image) -> GreyPicture:

@@ -124,6 +124,12 @@ class Parts:
         belongs[list(parts)] = 1
         return np.asarray(belongs[self.labels])
 
+    def printed(self) -> np.ndarray:
+        """Return the mask (H, W) uint8 of 0 and 1 of the rules and the frame, a pixel wider than they are."""
+        around = np.ones((3, 3), np.uint8)
+        strokes = (self.labels > 0).astype(np.uint8)
+        return np.asarray(cv2.dilate(self.inked * (1 - strokes), around) * (1 - cv2.dilate(strokes, around)))
+
     def best_quality(self) -> float:
         """Return how much the best digit looks like one, 0 without a stroke: large, strong, and of one stroke width.
 
@@ -163,8 +169,11 @@ def other_marks(parts: Parts, digit: list[int]) -> int:
     return max(0, int((parts.scores > MIN_OTHER_SCORE * parts.scores[digit[0]]).sum()) - len(digit))
 
 
-def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
-    """Find the parts in the polarity and with the reach that give the best digit; return None without a stroke."""
+def find_parts(grey: np.ndarray, light_on_dark: bool | None, printed: np.ndarray | None = None) -> Parts | None:
+    """Find the parts in the polarity and with the reach that give the best digit; return None without a stroke.
+
+    `grey` (H, W) uint8 is a working copy. What lies in the mask `printed` (H, W) uint8 is taken for paper.
+    """
     darkness = darkness_of_ink(grey)
     if light_on_dark is None:
         polarities = [False, True] if abs(darkness) < SURE_POLARITY else [darkness < 0]
@@ -173,12 +182,12 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
     papers = [255 - grey if inverted else grey for inverted in polarities]
     # In a drawing of two levels every reach that is wider than the strokes finds the same ink.
     reaches = REACHES[-1:] if is_drawn(grey) else REACHES
-    found = [_parts_within_reach(paper, reach) for paper in papers for reach in reaches]
+    found = [_parts_within_reach(paper, reach, printed) for paper in papers for reach in reaches]
     best = max(found, key=Parts.best_quality)
     return best if best.ranked else None
 
 
-def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
+def _parts_within_reach(grey: np.ndarray, reach: float, printed: np.ndarray | None) -> Parts:
     """Return the parts of dark ink on light paper, without rules and frame, scored by strength, size and place."""
     ink, noise = missing_light(grey, reach)
     if grain(ink) > MAX_GRAIN * full_ink(ink):
@@ -186,7 +195,7 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
     faintest = faintest_ink(ink)
     even = levelled(ink, noise)
     inked = ink_mask(even)
-    mask = erase_frame(erase_rules(ink, inked))
+    mask = erase_frame(erase_rules(ink, inked if printed is None else inked & (1 - printed)))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     scores = np.zeros(count)
     for part in range(1, count):

@@ -272,3 +272,21 @@ def test_any_rectangle_on_a_rectangle_is_prepared_or_refused(width: int, height:
         part[:] = rng.integers(256)
     for digit in prepare(GreyPicture(grey.T.copy() if lies else grey)):
         assert digit.image.shape == (28, 28)
+
+
+def test_the_digits_of_a_page_have_their_places_on_a_drawing_of_it() -> None:
+    """Where a digit's box lies on the drawing of the page, the drawing shows ink, and beside the boxes paper."""
+    levels = np.full((900, 1400), 230, np.uint8)
+    for left in (300, 600, 900):
+        cv2.line(levels, (left, 300), (left + 60, 460), 20, 24)
+    found = read_digits(Picture("page", encoded(Image.fromarray(levels))), digits="many")
+    assert len(found) == 3
+    page = found[0].page
+    assert page is not None
+    is_in_box = np.zeros(page.shape, bool)
+    for digit in found:
+        assert digit.page_box is not None
+        left, top, right, bottom = digit.page_box
+        assert page[top:bottom, left:right].min() < 60
+        is_in_box[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1] = True
+    assert page[~is_in_box].min() > 200
