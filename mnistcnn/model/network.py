@@ -3,6 +3,9 @@
 Out come Keras models, their logits, and the weights that training starts from. It knows neither data nor files.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import keras
 import numpy as np
 from keras import layers
@@ -18,7 +21,11 @@ MIN_COMPILED = 250
 
 
 def build_model(
-    *, dropout: float = 0.4, seed: int = 0, dtype: str = "float32", dense: type[layers.Dense] = layers.Dense
+    *,
+    dropout: float = 0.4,
+    seed: int = 0,
+    dtype: str = "float32",
+    kinds: Mapping[str, type[layers.Layer]] = MappingProxyType({}),
 ) -> keras.Model:
     """Build the tutorial's network: two convolutions, 3,274,634 parameters.
 
@@ -27,7 +34,7 @@ def build_model(
         seed: the seed of the dropout layer's random state.
         dtype: a Keras dtype policy: "float32", or "mixed_bfloat16" to compute the hidden layers in bfloat16 on float32
             weights. Logits and probabilities are float32 under either.
-        dense: the class of the large dense layer.
+        kinds: classes to take in place of Keras's, by the layer's name, with the same arguments.
 
     Returns:
         A model with the input `image` (batch, 28, 28, 1) float32 in [0, 1] and the output `probabilities` (batch, 10)
@@ -42,14 +49,14 @@ def build_model(
         )
 
     def pool(name: str) -> layers.Layer:
-        return layers.MaxPooling2D(2, strides=2, data_format="channels_last", dtype=dtype, name=name)
+        return kinds.get(name, layers.MaxPooling2D)(2, strides=2, data_format="channels_last", dtype=dtype, name=name)
 
     image = keras.Input(IMAGE_SHAPE, dtype="float32", name="image")  # (batch, 28, 28, 1)
     x = pool("pool1")(conv(32, "conv1")(image))  # (batch, 14, 14, 32)
     x = pool("pool2")(conv(64, "conv2")(x))  # (batch, 7, 7, 64)
     x = layers.Flatten(data_format="channels_last", dtype=dtype, name="flatten")(x)  # (batch, 3136)
-    x = dense(1024, activation="relu", dtype=dtype, name="dense")(x)  # (batch, 1024)
-    x = layers.Dropout(dropout, seed=seed, dtype=dtype, name="dropout")(x)
+    x = kinds.get("dense", layers.Dense)(1024, activation="relu", dtype=dtype, name="dense")(x)  # (batch, 1024)
+    x = kinds.get("dropout", layers.Dropout)(dropout, seed=seed, dtype=dtype, name="dropout")(x)
     logits = layers.Dense(CLASSES, dtype="float32", name="logits")(x)  # (batch, 10)
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)  # (batch, 10)
     return keras.Model(image, probabilities, name="mnistcnn")

@@ -12,6 +12,7 @@ import numpy as np
 
 from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
+from mnistcnn.pictures.annotations import without_annotations
 from mnistcnn.pictures.cutting import runs_of_pieces
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
@@ -172,13 +173,23 @@ def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None
     closer = replace(grey, levels=levels, left=grey.left + int(left), top=grey.top + int(top))
     side = max(levels.shape) / (page.height * scale) * MIN_PAGE_HEIGHT
     copy = working_copy(levels, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
-    return _view(closer, copy, light_on_dark)
+    # The whole page shows better than a part of it which lines are rules.
+    rows, columns = (
+        slice(int(first / scale), math.ceil(last / scale)) for first, last in ((top, bottom), (left, right))
+    )
+    printed = cv2.resize(view.parts.printed()[rows, columns], copy.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return _view(closer, copy, light_on_dark, printed)
 
 
-def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None) -> _View | None:
-    """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke."""
-    parts = find_parts(copy, light_on_dark)
-    return None if parts is None else _View(grey, copy, parts)
+def _view(
+    grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None, printed: np.ndarray | None = None
+) -> _View | None:
+    """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke.
+
+    `printed` is the mask of what is known not to be written.
+    """
+    parts = find_parts(copy, light_on_dark, printed)
+    return None if parts is None else _View(grey, copy, without_annotations(parts))
 
 
 def _is_narrow(grey: GreyPicture) -> bool:

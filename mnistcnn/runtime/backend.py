@@ -21,6 +21,7 @@ from mnistcnn.config import BACKENDS, TRAINING_BACKENDS
 from mnistcnn.errors import MnistcnnError, UsageError
 from mnistcnn.files import expanded
 from mnistcnn.runtime.devices import keep_tensorflow_on_cpu, use_device
+from mnistcnn.runtime.memory import keep_freed_memory
 from mnistcnn.runtime.streams import STDERR, silenced
 
 # pictures: up to so many, `predict` ends sooner in NumPy than on TensorFlow, which takes seconds to start (28×28 PNG
@@ -67,7 +68,8 @@ def _checked_backend(option: str | None, default: str, allowed: tuple[str, ...],
         if origin is None:
             raise UsageError("backend", expected, backend)
         raise MnistcnnError(f"{origin} must be {expected}; received {backend!r}")
-    if importlib.util.find_spec(backend) is None:
+    spec = importlib.util.find_spec(backend)
+    if spec is None or spec.origin is None:  # an empty folder of that name, which an uninstallation may leave
         which = f", which {origin} names," if origin else ""
         raise MnistcnnError(f"the backend {backend}{which} is not installed: pip install 'mnistcnn[{backend}]'")
     return backend
@@ -142,7 +144,8 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
 
     `option` is that of `chosen_backend`; no `device` is the one that the backend prefers. Raises UsageError for a name
     that is not a backend's or a device's and, if it is `to_train`, for a backend that cannot train. Raises
-    MnistcnnError for a missing backend or device, or if Keras already runs on another backend in this process.
+    MnistcnnError for a backend that is missing or half installed, for a missing device, or if Keras already runs on
+    another backend in this process.
     """
     backend = chosen_training_backend(option) if to_train else chosen_backend(option)
     _settings()  # whoever names the backend, Keras reads them all
@@ -161,12 +164,14 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     # OpenVINO computes in bfloat16 if the CPU can, and Keras passes no precision on; this hides that the CPU can.
     os.environ.setdefault("OV_CPU_MAX_ISA", "AVX512_CORE")
     with silenced(STDERR), _without_garbage_collection():
+        _import_whole(backend)
         if device is not None:
             os.environ.update(use_device(backend, device))
         # TensorFlow feeds training on every backend, and Keras imports it to describe a network.
         importlib.import_module("tensorflow")
         if to_train and backend != "tensorflow":
             keep_tensorflow_on_cpu()
+            keep_freed_memory()
         import keras
 
     if keras.backend.backend() != backend:
@@ -180,6 +185,18 @@ def start_keras(option: str | None = None, device: str | None = None, *, to_trai
     keras.config.set_max_epochs(None)
     keras.config.set_max_steps_per_epoch(None)
     return backend
+
+
+def _import_whole(backend: str) -> None:
+    """Import a backend's module. Raises MnistcnnError if what the module needs is missing or does not fit it."""
+    try:
+        importlib.import_module(backend)
+    except (ImportError, OSError, RuntimeError) as error:  # no jaxlib; no libtorch.so; a jaxlib of another release
+        said = str(error).strip().splitlines()
+        raise MnistcnnError(
+            f"the backend {backend} is installed only in part ({said[0] if said else type(error).__name__}): "
+            f"pip install --force-reinstall 'mnistcnn[{backend}]'"
+        ) from error
 
 
 @contextmanager

@@ -111,8 +111,27 @@ def current_device(backend: str) -> str:
 
 
 def chosen_precision(precision: str, backend: str, device: str) -> str:
-    """Return "float32" or "bfloat16": the precision that was asked for, or the one that "auto" takes on a device."""
-    return automatic_precision(backend, device)[0] if precision == "auto" else precision
+    """Return "float32" or "bfloat16": the precision that was asked for, or the one that "auto" takes on a device.
+
+    `backend` and `device` are those that Keras runs on. Raises UsageError if they do not compute in bfloat16.
+    """
+    if precision == "auto":
+        return automatic_precision(backend, device)[0]
+    if precision == "bfloat16" and not computes_in(precision):
+        raise UsageError("precision", f"auto or float32, which is all that {backend} has on {device}", precision)
+    return precision
+
+
+def computes_in(dtype: str) -> bool:
+    """Tell whether Keras computes a convolution in a dtype, such as "bfloat16", on this backend and device."""
+    import keras
+
+    try:
+        ones = keras.ops.ones((1, 1, 1, 1), dtype)
+        keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.conv(ones, ones), "float32"))
+    except (ArithmeticError, RuntimeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def automatic_precision(backend: str, device: str) -> tuple[str, str]:
@@ -129,7 +148,7 @@ def automatic_precision(backend: str, device: str) -> tuple[str, str]:
         return "float32", f"{name} is not known to multiply bfloat16"
     if kind == "cpu" and not cpu_multiplies_bfloat16():
         return "float32", "this CPU is not known to multiply bfloat16"
-    if kind == "cpu" and backend == "tensorflow":
+    if kind == "cpu" and backend in ("tensorflow", "torch"):
         return "bfloat16", "this CPU multiplies bfloat16"
     return "float32", f"{backend} is not known to be faster in bfloat16 on {kind}"
 

@@ -23,7 +23,7 @@ ROUNDS, STEPS, STEPS_PER_EXECUTION = 7, 100, 50
 def trainer(config: TrainConfig, precision: str, optimizer: type[Any], dense: type[Any]) -> Callable[[], float]:
     """Return a function that trains for STEPS steps on one constant batch, warmed up, and returns steps/s."""
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
-    model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype, dense=dense))
+    model = logits_model(build_model(dropout=config.dropout, seed=config.seed, dtype=dtype, kinds={"dense": dense}))
     model.compile(
         optimizer(config.learning_rate, weight_decay=config.weight_decay or None),
         keras.losses.CategoricalCrossentropy(from_logits=True),

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/ruled.py --model mnistcnn.keras [--pages 10] [--save FOLDER]
 
-A page has one digit in black, drawn with one pen. One property at a time varies; the others are drawn at random, seeded.
-`--save` keeps the pages that are misread.
+A page has one digit in black, drawn with one pen. One property at a time varies; the others are drawn at random,
+seeded. `--save` keeps the pages that are misread.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def main() -> None:
             ]
             right = sure = 0
             misread = []
-            for (digit, make, grey), found in zip(drawn, predict_numbers(model, pictures), strict=True):
+            for (digit, _, grey), found in zip(drawn, predict_numbers(model, pictures), strict=True):
                 text = "".join("∅" if each.error else str(each.digit) for each in found)
                 if text == str(digit):
                     right += 1

@@ -180,6 +180,34 @@ def test_numpy_computes_on_the_cpu_alone() -> None:
         start_keras("numpy")
 
 
+@pytest.mark.parametrize(
+    ("backend", "absent", "said"), [("jax", "jaxlib", "jax requires jaxlib to be installed"), ("torch", "torch._C", "")]
+)
+def test_a_backend_that_is_half_installed_says_what_is_missing(
+    python: Run, backend: str, absent: str, said: str
+) -> None:
+    """One line with what the backend itself says, and the command that installs it anew."""
+    pytest.importorskip(backend)
+    run = python("command_without_modules.py", absent, "train", "--data", "sample", "--backend", backend)
+    assert run.stdout == "1\n"
+    [line] = run.stderr.splitlines()
+    assert line.startswith(f"error: the backend {backend} is installed only in part (")
+    assert (said or absent) in line
+    assert line.endswith(f"): pip install --force-reinstall 'mnistcnn[{backend}]'")
+
+
+def test_a_folder_that_an_uninstallation_left_is_no_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A backend of which there is only an empty folder is not installed."""
+    (tmp_path / "openvino").mkdir()
+    others = [path for path in sys.path if find_spec("openvino") is None or "site-packages" not in path]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *others])
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    with pytest.raises(
+        MnistcnnError, match=r"the backend openvino is not installed: pip install 'mnistcnn\[openvino\]'"
+    ):
+        chosen_backend("openvino")
+
+
 def test_keras_finds_no_module_that_it_would_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """without_unused_modules hides a module within its block alone, and none that is imported already."""
     imported = ModuleType("sklearn")

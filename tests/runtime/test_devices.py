@@ -88,11 +88,28 @@ def test_as_a_pipeline_tensorflow_stays_on_the_cpu(python: Run, backend: str) ->
 
 
 def test_automatic_precision_says_why() -> None:
-    """automatic_precision takes bfloat16 on TPUs and, with TensorFlow alone, on a CPU; never on unknown kinds."""
+    """automatic_precision takes bfloat16 on TPUs and, on TensorFlow and PyTorch, on a CPU; never on unknown kinds."""
     assert automatic_precision("jax", "tpu:0") == ("bfloat16", "a TPU multiplies bfloat16")
     assert automatic_precision("torch", "mps:0")[0] == "float32"
     assert automatic_precision("openvino", "cpu:0")[0] == "float32"
-    assert automatic_precision("jax", "cpu:0")[0] == automatic_precision("torch", "cpu:0")[0] == "float32"
+    assert automatic_precision("jax", "cpu:0")[0] == "float32"
+    assert automatic_precision("torch", "cpu:0") == automatic_precision("tensorflow", "cpu:0")
+
+
+HAS = """
+import sys
+from mnistcnn.runtime.backend import start_keras
+backend = start_keras()
+from mnistcnn.runtime.devices import chosen_precision, computes_in
+found = [computes_in(dtype) for dtype in ("float32", "bfloat16", "float8_e5m2")]
+print(found, chosen_precision("bfloat16", backend, "cpu"))
+"""
+
+
+def test_a_precision_that_a_backend_lacks_is_found_out(python: Run) -> None:
+    """PyTorch convolves float32 and bfloat16 on a CPU and not eight bits; what it has is taken."""
+    pytest.importorskip("torch")
+    assert python(HAS, backend="torch").stdout.strip() == "[True, True, False] bfloat16"
 
 
 def test_openvino_computes_in_float32(python: Run) -> None:

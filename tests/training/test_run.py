@@ -18,8 +18,9 @@ from mnistcnn.model.model_file import load_model
 from mnistcnn.runtime.outputs import Outputs, checkpoint_files
 from mnistcnn.training.batches import training_batches
 from mnistcnn.training.checkpoint_file import Checkpoint, read_latest_checkpoint, write_checkpoint
-from mnistcnn.training.fitting import make_optimizer, steps_per_execution
+from mnistcnn.training.fitting import steps_per_execution
 from mnistcnn.training.kernels import Dense
+from mnistcnn.training.optimizer import make_optimizer
 from mnistcnn.training.run import train
 
 
