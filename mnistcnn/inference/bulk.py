@@ -5,6 +5,7 @@ process keeps the model from its first batch on. Ray Data is not used: it would 
 dividing pictures into batches, on which the last bits of the answers depend.
 """
 
+import gc
 import os
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -115,4 +116,6 @@ def _loaded(model: Any, backend: str) -> TrainedModel:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     backend = start_backend(backend)
     trained: TrainedModel = ray.get(model)
-    return trained if backend == "numpy" else on_keras(trained)
+    trained = trained if backend == "numpy" else on_keras(trained)
+    gc.freeze()  # the collector need not go through what is loaded
+    return trained

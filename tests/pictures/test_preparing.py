@@ -307,3 +307,15 @@ def test_a_black_tile_on_a_white_page_is_a_sheet(hole: bool) -> None:
     )
     tile = tile if hole else 255 - seven(ink=0, paper=255)
     assert difference(read(np.pad(tile, 80, constant_values=255)), read(tile)) < 0.1
+
+
+def test_a_small_digit_on_ruled_paper_is_looked_at_without_the_rules() -> None:
+    """The closer look at a small 7 takes no rule for a stroke, though few rules lie in it: one digit is found."""
+    levels = np.full((625, 1000), 255, np.uint8)
+    for row in range(40, 625, 200):
+        levels[row : row + 2] = 190
+    cv2.polylines(levels, [np.array([[600, 310], [645, 310], [615, 380]])], False, 20, 7, cv2.LINE_AA)
+    [digit] = prepare(GreyPicture(levels), digits="many")
+    left, top, right, bottom = digit.box
+    assert 590 < left < 605 < 640 < right < 655
+    assert 300 < top < 312 < 375 < bottom < 390

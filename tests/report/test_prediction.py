@@ -38,7 +38,7 @@ def test_runners_up_that_were_asked_for_stay() -> None:
 
 
 def test_the_boxes_of_a_page_are_numbered_and_tinted() -> None:
-    """In colour neighbours have different tints, paper beside them none; without, the numbers stand alone on the page."""
+    """In colour neighbours have different tints, and paper has none; without, only the numbers stand on the page."""
     page, boxes = [[200] * 12 for _ in range(8)], [(1, 4, 4, 8), (7, 4, 10, 8)]
     numbers, first = marked(page, boxes, color=True)[1:3]
     assert [text for text, _ in numbers] == ["▀", "1", *"▀" * 5, "2", *"▀" * 4]
