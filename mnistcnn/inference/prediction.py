@@ -7,7 +7,7 @@ A model and pictures by name go in; predictions come out. It knows neither how a
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
@@ -139,7 +139,13 @@ def _predictions(prepared: PreparedPicture, answers: Iterator[Answer]) -> tuple[
         return (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
     several = list(islice(answers, len(prepared.digits)))
     alone = next(answers) if prepared.digits[0].alone is not None else None
-    return tuple(prediction_of(picture, answer) for answer in digits_shown(several, alone))
+    shown = digits_shown(several, alone)
+    if len(shown) == 1:
+        return (prediction_of(picture, shown[0]),)
+    return tuple(
+        replace(prediction_of(picture, answer), thumbnail=answer.digit.page, thumbnail_box=answer.digit.page_box)
+        for answer in shown
+    )
 
 
 def answers_to(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Answer]:

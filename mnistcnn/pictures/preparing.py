@@ -34,6 +34,8 @@ MIN_PAGE_HEIGHT = 48
 PAGE_MARGIN = 2
 # pixels: the longest side of that closer look
 MAX_PAGE_SIDE = 2048
+# pixels: the longer side of the drawing that shows where digits stand
+PAGE_SIDE = 76
 # × the longer side: the margin of paper that is put around such a picture
 MARGIN = 0.25
 
@@ -53,6 +55,8 @@ class PreparedDigit:
     start: int = 0  # the cut of the mark that it begins at, from the left
     end: int = 1  # the cut that it ends at
     thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8: the whole picture
+    page: np.ndarray | None = None  # (≤76, ≤76) uint8: the written part of the picture, if it may show several digits
+    page_box: Box | None = None  # its place there
     alone: "PreparedDigit | None" = None  # on the first of several: the picture's one digit, should they be none
 
     @property
@@ -75,8 +79,13 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
     if not found:
         remark = f"{grey.remark}; " if grey.remark else ""
         raise NoDigitFoundError(f"{picture.name}: no digit found; {remark}draw it large, in one colour, on plain paper")
-    thumbnail = _thumbnail(grey.levels)
-    return [replace(digit, thumbnail=thumbnail) for digit in found]
+    thumbnail = _shrunk(grey.levels, SIZE)
+    if len(found) == 1:
+        return [replace(found[0], thumbnail=thumbnail)]
+    page, boxes = _page([digit.box for digit in found], grey)
+    return [
+        replace(digit, thumbnail=thumbnail, page=page, page_box=box) for digit, box in zip(found, boxes, strict=True)
+    ]
 
 
 def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
@@ -216,13 +225,26 @@ def _drawn_as_mnist(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
     return None
 
 
-def _thumbnail(levels: np.ndarray) -> np.ndarray:
-    """Return grey levels (H, W) uint8 with their longer side SIZE."""
-    if levels.shape == (SIZE, SIZE):
+def _shrunk(levels: np.ndarray, side: int) -> np.ndarray:
+    """Return grey levels (H, W) uint8 with a longer side in pixels."""
+    if max(levels.shape) == side:
         return levels
-    scale = SIZE / max(levels.shape)
+    scale = side / max(levels.shape)
     size = [max(1, round(length * scale)) for length in levels.shape[::-1]]
     return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA))
+
+
+def _page(boxes: list[Box], grey: GreyPicture) -> tuple[np.ndarray, list[Box]]:
+    """Return the written part of a picture, its longer side PAGE_SIDE, and the boxes' places there."""
+    places = np.array(boxes) / grey.scale - [grey.left, grey.top] * 2  # (digits, 4), in pixels of the levels
+    margin = float(np.median(places[:, 3] - places[:, 1])) / 2
+    left, top = np.maximum(places[:, :2].min(axis=0) - margin, 0).astype(int)
+    right, bottom = np.ceil(places[:, 2:].max(axis=0) + margin).astype(int)
+    written = grey.levels[top:bottom, left:right]
+    on_page = (places - [left, top] * 2) * PAGE_SIDE / max(written.shape)
+    return _shrunk(written, PAGE_SIDE), [
+        (box[0], box[1], box[2], box[3]) for box in on_page.round().astype(int).tolist()
+    ]
 
 
 def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:

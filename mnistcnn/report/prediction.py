@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, say, say_error, shows_pixels, styled
 from mnistcnn.report.machine_formats import csv_writer, prediction_fields, write_json
-from mnistcnn.report.text_graphics import bar, drawn
+from mnistcnn.report.text_graphics import bar, drawn, marked
 from mnistcnn.results import Prediction, Tally, text_of
 
 # columns: a file's name, or a digit's box, in the table (longer names shift their line)
@@ -84,11 +84,23 @@ class PredictionReport:
         for prediction in predictions:
             self._out.print(prediction_line(prediction, self._top_k, many=many))
         if self._show:
-            images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
-            for pieces in drawings(images, color=shows_pixels(self._out)):
-                drawn_line = styled(pieces)
-                drawn_line.rstrip()
-                self._out.print(drawn_line)
+            self._draw(predictions)
+
+    def _draw(self, predictions: Sequence[Prediction]) -> None:
+        """Draw a picture, in which the boxes of several digits are numbered, and what the network saw of each."""
+        images, color = [prediction.image for prediction in predictions], shows_pixels(self._out)
+        lines = []
+        if boxes := [each.thumbnail_box for each in predictions if each.thumbnail_box is not None]:
+            lines += marked(predictions[0].thumbnail.tolist(), boxes, color=color)
+        else:
+            images.insert(0, predictions[0].thumbnail)
+        side_by_side = max(1, (self._out.width + len(GAP)) // (28 + len(GAP)))
+        for first in range(0, len(images), side_by_side):
+            lines += drawings(images[first : first + side_by_side], color=color)
+        for line in lines:
+            drawn_line = styled(line)
+            drawn_line.rstrip()
+            self._out.print(drawn_line)
 
     def finish(self) -> None:
         """Print how many were right if pictures came from class folders: under a table, else on stderr."""

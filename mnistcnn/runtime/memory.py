@@ -12,8 +12,8 @@ def keep_freed_memory() -> None:
     """Make glibc keep what is freed in one heap; with another C library do nothing.
 
     JAX and PyTorch allocate and free the results of every operation. glibc by itself gives large ones back to the
-    system, and 100 MB a step are then mapped and zeroed anew, which takes a fifth of a step on PyTorch and a quarter on
-    JAX (tests/benchmarks/README.md, "What was tried for speed"). TensorFlow keeps them itself.
+    system, which then maps and zeroes 40 to 110 MB a step anew: a quarter of a step's time on either
+    (tests/benchmarks/README.md, "What was tried for speed"). TensorFlow keeps them itself.
     """
     if platform.libc_ver()[0] != "glibc":
         return

@@ -30,6 +30,7 @@ PAPER, INK, RED = (226, 226, 226), (40, 40, 40), (210, 40, 40)  # red, green, bl
 
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
+Made = tuple[bytes, str]  # a picture's file, and the digit that it shows
 
 
 @dataclass
@@ -294,29 +295,31 @@ def photo(page: Page) -> np.ndarray:
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
-def pictures(kind: str, split: Split, count: int) -> Iterator[tuple[np.ndarray, str]]:
-    """Yield pages of a kind, (H, W, 3) uint8, and the digit on each; of each digit as many."""
+def pictures(kind: str, split: Split, count: int) -> Iterator[Made]:
+    """Yield pages of a kind as PNG files, and the digit on each; of each digit as many."""
     rng = np.random.default_rng(list(KINDS).index(kind))
     of_digit = [np.flatnonzero(split.labels == digit) for digit in range(10)]
     for number in range(count):
         place = rng.choice(of_digit[number % 10])
-        yield photo(KINDS[kind](split.images[place], rng, number % 10)), str(split.labels[place])
+        yield png(photo(KINDS[kind](split.images[place], rng, number % 10))), str(split.labels[place])
 
 
-def as_picture(name: str, colours: np.ndarray) -> Picture:
-    """Return colours (H, W, 3) uint8 as a PNG in memory."""
-    return Picture(name, cv2.imencode(".png", colours[..., ::-1])[1].tobytes())
+def png(colours: np.ndarray) -> bytes:
+    """Encode colours (H, W, 3) uint8."""
+    return cv2.imencode(".png", colours[..., ::-1])[1].tobytes()
 
 
-def print_row(kind: str, trained: TrainedModel, made: list[tuple[np.ndarray, str]], digits: Digits) -> None:
-    """Print how many pages are read right, how many of these are unsure, and how many are wrong and sure."""
-    files = (as_picture(str(number), colours) for number, (colours, _) in enumerate(made))
+def print_row(kind: str, trained: TrainedModel, made: list[Made], digits: Digits) -> None:
+    """Print how many pictures are read right, how many of these are unsure, and how many are wrong and sure."""
+    files = (Picture(str(number), file) for number, (file, _) in enumerate(made))
     found = list(predict_numbers(trained, files, digits=digits))
     read = ["" if row[0].error else text_of(row) for row in found]
     wrong = [number for number, (_, label) in enumerate(made) if read[number] != label]
     sure = sum(all(digit.sure for digit in found[number]) for number in wrong)
     unsure = sum(not row[0].sure for number, row in enumerate(found) if number not in wrong)
-    misses = "; ".join(f"{number}: {made[number][1]} → {read[number] or '∅'}" for number in wrong[:12])
+    misses = "; ".join(f"{number}: {made[number][1]} → {read[number] or '∅'}" for number in wrong[:12]).replace(
+        "\n", "/"
+    )
     print(f"| {kind} | {len(made) - len(wrong)} of {len(made)} | {unsure} | {sure} | {misses} |", flush=True)
 
 

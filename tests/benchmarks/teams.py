@@ -8,7 +8,6 @@ which takes Linux, root, and the commands `unshare`, `ip` and `tc`. The model of
 
 import argparse
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -44,8 +43,8 @@ def paying_rate(step_seconds: float) -> float:
     return 2 * GRADIENT_BYTES / step_seconds
 
 
-def train(count: int, data: Path, steps: int, mbit: float | None) -> tuple[float, float]:
-    """Train with so many processes, and return the seconds of a step and the CPU seconds of all processes for it."""
+def train(count: int, data: Path, steps: int, mbit: float | None) -> float:
+    """Train with so many processes, and return the seconds of a step."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -59,7 +58,7 @@ def train(count: int, data: Path, steps: int, mbit: float | None) -> tuple[float
         subprocess.run(command, check=True)
         log = Path(folder, "run.jsonl").read_text(encoding="utf-8").splitlines()
         rates = [json.loads(line)["steps_per_second"] for line in log]
-        return 1 / median(rates[1:]), float(Path(folder, "cpu").read_text(encoding="utf-8")) / steps
+        return 1 / float(median(rates[1:]))  # the first compiles
 
 
 def start_all(count: int, address: str, data: str, steps: str, folder: str) -> None:
@@ -75,8 +74,6 @@ def start_all(count: int, address: str, data: str, steps: str, folder: str) -> N
     ended = [process.wait() for process in processes]
     if any(ended):
         raise SystemExit("a process failed")
-    times = os.times()
-    Path(folder, "cpu").write_text(str(times.children_user + times.children_system), encoding="utf-8")
 
 
 def main() -> None:
@@ -89,21 +86,19 @@ def main() -> None:
     if options.rates and not all(map(shutil.which, ("unshare", "ip", "tc"))):
         parser.error("--rates needs unshare, ip and tc")
     print(f"{setting()} Batches of {BATCH_SIZE}, {GRADIENT_BYTES / 1e6:.1f} MB of gradients.\n")
-    print("| processes | loopback, Mbit/s | steps/s | to one process | CPU s a step | predicted steps/s |")
-    print("|---|---|---|---|---|---|")
+    print("| processes | loopback, Mbit/s | steps/s | to one process | predicted steps/s |")
+    print("|---|---|---|---|---|")
     free: dict[int, float] = {}
     for mbit in (None, *options.rates):
         for count in COUNTS if mbit is None else COUNTS[1:]:
-            seconds, cpu_seconds = train(count, options.data, options.steps, mbit)
+            seconds = train(count, options.data, options.steps, mbit)
             if mbit is None:
                 free[count], predicted = seconds, ""
             else:
                 predicted = f"{1 / (free[count] + exchange_seconds(count, mbit / 8 * 1e6, shared=True)):.2f}"
             link = "as it is" if mbit is None else f"{mbit:.0f}"
             ratio = free[1] / seconds
-            print(
-                f"| {count} | {link} | {1 / seconds:.2f} | {ratio:.2f} | {cpu_seconds:.2f} | {predicted} |", flush=True
-            )
+            print(f"| {count} | {link} | {1 / seconds:.2f} | {ratio:.2f} | {predicted} |", flush=True)
     rate = paying_rate(free[1])
     print(f"\nMachines as fast as this one gain from each other over links of more than {rate * 8 / 1e6:,.0f} Mbit/s:")
     for mbit in (100, 1_000, 10_000):

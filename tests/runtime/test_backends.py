@@ -89,7 +89,7 @@ def test_every_backend_answers_alike(mnistcnn: Run, mnist_path: str, tmp_path: P
     options = ("--data", mnist_path, "--steps", "100", "--learning-rate", "0.05", "--log-every", "0", "-q")
     trained = mnistcnn("train", *options, "--checkpoint-every", "0")
     assert trained.returncode == 0, trained.stderr
-    command = [sys.executable, str(BENCHMARK), "answers", "--model", "mnistcnn.keras", "--data", mnist_path]
+    command = [sys.executable, str(BENCHMARK), "--model", "mnistcnn.keras", "--data", mnist_path]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     rows = re.findall(r"^\| (\w+), (\w+) \| (\S+) \| (\d+) \|$", done.stdout, re.MULTILINE)
     compared = len(INSTALLED) + (find_spec("openvino") is not None) + 1  # NumPy
