@@ -83,6 +83,11 @@ class UsageError(MnistcnnError):
         return f"{parameter(self.parameter)} must be {self.expected}; received {self.received!r}"
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an error of another library says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def printable(text: str) -> str:
     """Return untrusted text, such as a file's name, on one line and without characters that control a terminal.
 

@@ -66,6 +66,11 @@ def is_address(path: str) -> bool:
     return re.match(r"https?:/", path) is not None
 
 
+def is_uri(path: str) -> bool:
+    """Tell whether a path is the URI of a file or a folder in a storage that `pictures.remote` can read."""
+    return re.match(r"(s3|gs|gcs|hdfs|viewfs|abfs|abfss|file)://.", path) is not None
+
+
 def is_heif(data: bytes) -> bool:
     """Tell whether a file that begins with some bytes is a HEIC or HEIF photo."""
     return data[4:12] in _HEIF_BRANDS

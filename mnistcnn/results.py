@@ -164,7 +164,10 @@ class Prediction:
     line: int | None = None  # its line in the picture, from the top; 0 is the first
     group: int | None = None  # its group in the line, from the left; 0 is the first
     image: Any = field(default=None, repr=False, compare=False)  # (28, 28) uint8, what the network saw
-    thumbnail: Any = field(default=None, repr=False, compare=False)  # (≤28, ≤28) uint8, the picture itself
+    # (≤28, ≤28) uint8, the picture itself; if it shows several digits (≤76, ≤76), its written part
+    thumbnail: Any = field(default=None, repr=False, compare=False)
+    # its place in the thumbnail, if the picture shows several digits
+    thumbnail_box: tuple[int, int, int, int] | None = field(default=None, repr=False, compare=False)
     label: int | None = None  # the digit that the picture shows, if its folder or its row tells
     error: str | None = None
     row: int | None = None  # its row in the file, from 1, if the file is CSV
@@ -219,6 +222,15 @@ class Filters:
     model: str  # its file, or its name
     conv1: Any = field(repr=False, compare=False)  # (5, 5, 1, 32) float32
     conv2: Any = field(repr=False, compare=False)  # (5, 5, 32, 64) float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many pictures were read with a label, rightly, and not at all."""
+
+    labelled: int = 0
+    right: int = 0  # of the labelled ones
+    failed: int = 0
 
 
 def text_of(predictions: Sequence[Prediction]) -> str:

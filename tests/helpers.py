@@ -115,6 +115,15 @@ def default_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def until(process: "subprocess.Popen[Any]", condition: Callable[[], bool]) -> None:
+    """Return as soon as a condition holds; fail where the process ends, or the patience does, before it does."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, "the process ended too early"
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.0005)
+
+
 class TrainingProcess:
     """`mnistcnn train -m run.keras --log-file run.jsonl` in a folder, with the options of a short run."""
 

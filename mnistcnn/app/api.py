@@ -189,8 +189,8 @@ def predict(
 
     """
     reading = Reading(digits=digits, invert=invert)
-    _, numbers = read_pictures(model, pictures, reading, Process(backend, device), stdin=BytesIO())
-    return Predictions(prediction for number in numbers for prediction in number)
+    _, batches = read_pictures(model, pictures, reading, Process(backend, device), stdin=BytesIO())
+    return Predictions(prediction for batch in batches for number in batch for prediction in number)
 
 
 def explain(

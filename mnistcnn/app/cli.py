@@ -191,6 +191,7 @@ def evaluate(
         "mnistcnn predict seven.png photos/ --show",
         "mnistcnn predict 'page-*.jpg' --format text",
         "mnistcnn predict test.csv --format csv > submission.csv",
+        "mnistcnn predict @names.txt --format jsonl --output answers.jsonl --ray auto",
     ),
 )
 def predict(
@@ -201,10 +202,12 @@ def predict(
     form: options.OutputFormat = "table",
     top_k: options.TopK = None,
     show: options.Show = False,
+    output: options.AnswerFile = None,
     save_inputs: options.SaveInputs = None,
-    force: options.ReplaceInputs = False,
+    force: options.ReplaceAnswers = False,
     backend: options.Backend = None,
     device: options.Device = None,
+    ray: options.Ray = None,
 ) -> None:
     """Read the digits in pictures.
 
@@ -216,8 +219,11 @@ def predict(
         from mnistcnn.app.reading import Reading
 
         reading = Reading(digits=digits, invert=invert)
-        printing = commands.Printing(form=form, top_k=top_k, show=show, save_inputs=save_inputs, force=force)
-        status = commands.predict(images, model, reading, printing, commands.CommandProcess(backend, device))
+        printing = commands.Printing(
+            form=form, top_k=top_k, show=show, output=output, save_inputs=save_inputs, force=force
+        )
+        process = commands.CommandProcess(backend, device)
+        status = commands.predict(images, model, reading, printing, process, cluster=ray)
     raise typer.Exit(status)
 
 

@@ -4,10 +4,11 @@ Values go in, checked by their types; text goes to standard output and error, an
 """
 
 import gc
+import hashlib
 import sys
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +31,7 @@ from mnistcnn.report import training as training_report
 from mnistcnn.report.input_folder import InputFolder
 from mnistcnn.runtime.backend import without_unused_modules
 from mnistcnn.runtime.outputs import require_extra
+from mnistcnn.runtime.parts import Done, PartFile, written_in_parts
 from mnistcnn.runtime.signals import ended_by_signals, stop_on_signals
 from mnistcnn.wording import counted
 
@@ -76,13 +78,17 @@ class Printing:
     form: OutputFormat = "table"
     top_k: int | None = None  # digits to name for each picture, 1 to 10; None is up to 3
     show: bool = False
+    output: Path | None = None  # the file to write to, in parts; None is standard output
     save_inputs: Path | None = None  # the folder for what the network saw
-    force: bool = False  # whether files in it may be replaced
+    force: bool = False  # whether that file, and files in that folder, may be replaced
 
     def __post_init__(self) -> None:
         if self.form != "table" and (self.show or self.top_k is not None):
             expected = f"table with {parameter('show')} or {parameter('top_k')}, which shape the table"
             raise UsageError("format", expected, self.form)
+        if self.output is not None and self.save_inputs is not None:
+            expected = f"left out with {parameter('output')}: what goes on later does not number files anew"
+            raise UsageError("save_inputs", expected, str(self.save_inputs))
 
 
 def train(run: Run, process: Process, command_to_resume: str, next_command: str) -> int:
@@ -115,21 +121,58 @@ def evaluate(
     evaluation_report.show_comparison(comparison, as_json=as_json)
 
 
-def predict(images: Sequence[str], model: Path | None, reading: Reading, printing: Printing, process: Process) -> int:
-    """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error."""
+def predict(
+    images: Sequence[str],
+    model: Path | None,
+    reading: Reading,
+    printing: Printing,
+    process: Process,
+    *,
+    cluster: str | None = None,
+) -> int:
+    """Read pictures, print the predictions as they come, and return the exit status: 1 if a picture had an error.
+
+    `cluster` is the address of a Ray cluster that reads them, or "auto"; without one this process does.
+    """
     if printing.form == "csv" and len(images) > 1 and any(map(is_csv, images)):
         raise UsageError("format", "jsonl, text or table for a CSV file beside other pictures", printing.form)
-    report = prediction_report.PredictionReport(printing.form, top_k=printing.top_k, show=printing.show)
-    count, numbers = read_pictures(model, images, reading, process, stdin=_stdin())
-    folder = None if printing.save_inputs is None else InputFolder(printing.save_inputs, force=printing.force)
-    with live_view.prediction_view(count) as advance, closing(numbers):
-        for predictions in numbers:
-            report(predictions)
-            if folder is not None:
-                folder(predictions)
-            advance()
-    report.finish()
-    return int(report.has_failed)
+    with nullcontext() if printing.output is None else _parts(printing, model, reading) as parts:
+        done, file = (Done(), None) if parts is None else (parts.done, parts.text)
+        report = prediction_report.PredictionReport(
+            printing.form,
+            top_k=printing.top_k,
+            show=printing.show,
+            file=file,
+            tally=done.tally if done.pictures else None,
+        )
+        count, batches = read_pictures(model, images, reading, process, stdin=_stdin(), cluster=cluster, done=done)
+        folder = None if printing.save_inputs is None else InputFolder(printing.save_inputs, force=printing.force)
+        if done.pictures:
+            console.say(f"going on after the {done.pictures:,} pictures that were answered before")
+        with live_view.prediction_view(count, to_file=file is not None) as advance, closing(batches):
+            advance(done.pictures)
+            for batch in batches:
+                for predictions in batch:
+                    report(predictions)
+                    if folder is not None:
+                        folder(predictions)
+                    advance()
+                if parts is not None:
+                    done = done.after((predictions[0].name for predictions in batch), report.tally)
+                    parts.keep(done)
+        report.finish()
+    return int(report.tally.failed > 0)
+
+
+@contextmanager
+def _parts(printing: Printing, model: Path | None, reading: Reading) -> Iterator[PartFile]:
+    """Yield the file of `printing`, whose parts belong to the settings of a command."""
+    assert printing.output is not None
+    settings = {name: str(getattr(printing, name)) for name in ("form", "top_k", "show")} | asdict(reading)
+    with suppress(OSError):  # whoever loads the model says what is wrong with its file
+        settings["model"] = hashlib.sha256(model_file(model).read_bytes()).hexdigest()[:16]
+    with written_in_parts(printing.output, settings, force=printing.force) as parts:
+        yield parts
 
 
 def explain(image: str | None, model: Path | None, reading: Reading, process: Process, sheet: Sheet) -> None:

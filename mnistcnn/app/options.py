@@ -224,11 +224,28 @@ TopK = Annotated[
     ),
 ]
 Show = Annotated[bool, _output("--show", help="Draw each picture and what the network saw of it, in the table.")]
+AnswerFile = Annotated[
+    Path | None,
+    _output(
+        "--output",
+        metavar="FILE",
+        help="Write the answers to this file, whole: the same command goes on after a stop.",
+        show_default="standard output",
+    ),
+]
 SaveInputs = Annotated[
     Path | None,
     _output(metavar="FOLDER", help="Save what the network saw to this folder, as PNG files of 28x28 pixels."),
 ]
-ReplaceInputs = Annotated[bool, _output("--force", help="Replace files that --save-inputs saved before.")]
+ReplaceAnswers = Annotated[bool, _output("--force", help="Replace what --output or --save-inputs wrote before.")]
+Ray = Annotated[
+    str | None,
+    _machine(
+        metavar="auto|HOST:PORT",
+        help="Read the pictures on the Ray cluster at this address. Needs the extra ray.",
+        show_default="this machine",
+    ),
+]
 
 # What `explain` takes.
 ImageToExplain = Annotated[

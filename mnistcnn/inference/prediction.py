@@ -7,8 +7,8 @@ A model and pictures by name go in; predictions come out. It knows neither how a
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import numpy as np
 
@@ -55,37 +55,68 @@ def predict(trained: TrainedModel, pictures: Iterable[Picture], *, invert: Inver
 def predict_numbers(
     trained: TrainedModel, pictures: Iterable[Picture], *, invert: Invert = "auto", digits: Digits = "auto"
 ) -> Generator[tuple[Prediction, ...], None, None]:
+    """Yield the predictions for each picture, as `predict_batches` has them."""
+    for batch in predict_batches(trained, batches(pictures), invert=invert, digits=digits):
+        yield from batch
+
+
+def batches(pictures: Iterable[Picture], start: int = 0) -> Iterator[list[Picture]]:
+    """Divide pictures, the first of which is number `start` of all, into what the network reads at once.
+
+    The first batches are small, so that the first answers do not wait for many pictures. The sizes follow from the
+    place alone, because the last bits of an answer depend on the batch: who goes on at a batch's end gets the same.
+    """
+    remaining = iter(pictures)
+    # 1, then four times as many each time, because JAX compiles anew for every size.
+    while batch := list(islice(remaining, min(3 * start + 1, BATCH_SIZE))):
+        yield batch
+        start += len(batch)
+
+
+def predict_batches(
+    trained: TrainedModel,
+    pictures: Iterable[Sequence[Picture]],
+    *,
+    invert: Invert = "auto",
+    digits: Digits = "auto",
+    cores: int | None = None,
+) -> Generator[list[tuple[Prediction, ...]], None, None]:
     """Read the digits of each picture, in reading order.
 
-    One batch of pictures is decoded, on every core, while the network reads the batch before, and no more are held. The
-    first batches are small, so that the first answers do not wait for many pictures.
+    One batch of pictures is decoded while the network reads the batch before, and one more may wait.
 
     Args:
         trained: the model that reads the digits.
-        pictures: the pictures, in the order of the answers.
+        pictures: the pictures in batches, in the order of the answers.
         invert: whether strokes are dark on light; "auto" finds out.
         digits: "auto" for as many digits as a picture shows, "one" for its one digit, "many" for all.
+        cores: how many cores decode; None is all.
 
     Yields:
-        For each picture at least one prediction; exactly one if it has an `error`.
+        For each picture of a batch at least one prediction; exactly one if it has an `error`.
 
     """
     remaining = iter(pictures)
-    decoder = ThreadPoolExecutor(min(os.cpu_count() or 1, MAX_DECODERS))
-
-    def start_batch(size: int) -> list[Future[PreparedPicture]]:
-        return [decoder.submit(_prepared, picture, invert, digits) for picture in islice(remaining, size)]
-
+    first = next(remaining, [])
+    decoder = ThreadPoolExecutor(_decoders(first, cores or os.cpu_count() or 1))
+    pending: list[Future[PreparedPicture]] = []
     try:
-        pending = start_batch(1)
-        while pending:
-            batch = [future.result() for future in pending]
-            # Four times as many each time, because JAX compiles anew for every size.
-            pending = start_batch(min(4 * len(batch), BATCH_SIZE))
-            yield from _read(trained, batch)
+        for batch in chain([first], remaining):
+            # The decoders get a batch before the one in front of it is done: no core waits for its last picture.
+            ahead = [decoder.submit(_prepared, picture, invert, digits) for picture in batch]
+            if pending:
+                yield _read(trained, [future.result() for future in pending])
+            pending = ahead
+        if pending:
+            yield _read(trained, [future.result() for future in pending])
     finally:
         # After Ctrl-C, or once nobody reads on, only the pictures under way are decoded: a batch can take a minute.
         decoder.shutdown(wait=False, cancel_futures=True)
+
+
+def _decoders(batch: Sequence[Picture], cores: int) -> int:
+    """Return how many threads decode pictures such as these: a thread that waits for a storage uses no core."""
+    return MAX_DECODERS if any(isinstance(picture.source, str) for picture in batch) else min(cores, MAX_DECODERS)
 
 
 def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPicture:
@@ -95,16 +126,26 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
         return PreparedPicture(picture, error=str(error))
 
 
-def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> Iterator[tuple[Prediction, ...]]:
-    answers = iter(answers_to(trained, [digit for prepared in batch for digit in prepared.candidates]))
-    for prepared in batch:
-        picture = prepared.picture
-        if prepared.error is not None:
-            yield (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
-        else:
-            several = list(islice(answers, len(prepared.digits)))
-            alone = next(answers) if prepared.digits[0].alone is not None else None
-            yield tuple(prediction_of(picture, answer) for answer in digits_shown(several, alone))
+def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> list[tuple[Prediction, ...]]:
+    """Return the predictions for each picture of a batch, all of which the network reads at once."""
+    answers = iter(answers_to(trained, [digit for each in batch for digit in each.candidates]))
+    return [_predictions(each, answers) for each in batch]
+
+
+def _predictions(prepared: PreparedPicture, answers: Iterator[Answer]) -> tuple[Prediction, ...]:
+    """Return the predictions for a picture, whose answers are next."""
+    picture = prepared.picture
+    if prepared.error is not None:
+        return (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
+    several = list(islice(answers, len(prepared.digits)))
+    alone = next(answers) if prepared.digits[0].alone is not None else None
+    shown = digits_shown(several, alone)
+    if len(shown) == 1:
+        return (prediction_of(picture, shown[0]),)
+    return tuple(
+        replace(prediction_of(picture, answer), thumbnail=answer.digit.page, thumbnail_box=answer.digit.page_box)
+        for answer in shown
+    )
 
 
 def answers_to(trained: TrainedModel, digits: Sequence[PreparedDigit]) -> list[Answer]:

@@ -16,13 +16,18 @@ BOX = (0, 0, SIZE, SIZE)  # pixels: a row's image is all digit
 
 
 def predict_rows(
-    trained: TrainedModel, file: str, table: Table, *, invert: Invert = "auto"
-) -> Iterator[tuple[Prediction]]:
-    """Yield the prediction for each row of a file, in order. Strokes are light on dark, unless `invert` is "yes"."""
-    for first in range(0, len(table.images), BATCH_SIZE):
+    trained: TrainedModel, file: str, table: Table, *, start: int = 0, invert: Invert = "auto"
+) -> Iterator[list[tuple[Prediction, ...]]]:
+    """Yield the prediction for each row of a file from row `start` on, counted from 0, in order and in batches.
+
+    Strokes are light on dark, unless `invert` is "yes".
+    """
+    for first in range(start, len(table.images), BATCH_SIZE):
         images = table.images[first : first + BATCH_SIZE]
         images = 255 - images if invert == "yes" else images
         digits = [PreparedDigit(image, BOX, thumbnail=image) for image in images]
+        batch: list[tuple[Prediction, ...]] = []
         for place, answer in enumerate(answers_to(trained, digits), start=first):
             label = None if table.labels is None else int(table.labels[place])
-            yield (replace(prediction_of(Picture(file, label=label), answer), row=place + 1),)
+            batch.append((replace(prediction_of(Picture(file, label=label), answer), row=place + 1),))
+        yield batch

@@ -6,6 +6,7 @@ Document Recognition", 1998, section VI.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,6 +25,10 @@ MIN_DISTANCE = 0.1
 CUTS_PER_HEIGHT = 5
 # × the mark's height: a wider run of pieces is not proposed
 MAX_RUN_WIDTH = 1.6
+# × the mark's height: a lower run of pieces is not proposed
+MIN_RUN_HEIGHT = 0.5
+# rows: a higher mark is shrunk to so many before its cuts are looked for
+SEAM_ROWS = 72
 # share of the mark's ink: a cut leaves at least so much on either side
 MIN_INK = 0.03
 # pixels of ink that a cut would cross rather than go one row down
@@ -45,7 +50,7 @@ class Run:
 def runs_of_pieces(mask: np.ndarray) -> list[Run]:
     """Return the runs of pieces of a mark (H, W) uint8 of 0 and 1 that may be digits, the whole mark among them."""
     height, width = mask.shape
-    seams = _seams(mask) if MIN_WIDTH < width / height < MAX_WIDTH else []
+    seams = _seams(mask) if MIN_WIDTH < width / height < MAX_WIDTH else np.zeros((0, height))
     pieces = sum((np.arange(width) >= seam[:, np.newaxis] for seam in seams), np.zeros(mask.shape, int))
     count = len(seams) + 1
     runs = []
@@ -53,46 +58,68 @@ def runs_of_pieces(mask: np.ndarray) -> list[Run]:
         for end in range(start + 1, count + 1):
             there = mask * ((pieces >= start) & (pieces < end))
             is_whole = end - start == count
-            if is_whole or 0 < cv2.boundingRect(there)[2] <= MAX_RUN_WIDTH * height:
+            _, _, run_width, run_height = cv2.boundingRect(there)
+            is_like_a_digit = run_width <= MAX_RUN_WIDTH * height and run_height >= MIN_RUN_HEIGHT * height
+            if is_whole or is_like_a_digit:
                 runs.append(Run(start, end, there))
     return runs
 
 
-def _seams(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the cuts that cross least ink, from left to right: for each its column in every row (H,)."""
-    height, width = mask.shape
-    cost = mask + ROW_COST
-    above, below = _cheapest(cost), _cheapest(cost[::-1])[::-1]
-    through = above + below - cost  # (H, W): the ink that the best cut through a pixel crosses
+def _seams(mask: np.ndarray) -> np.ndarray:
+    """Return the cuts that cross least ink, from left to right: for each its column in every row (cuts, H)."""
+    scale = min(1.0, SEAM_ROWS / len(mask))
+    size = [max(1, round(length * scale)) for length in mask.shape[::-1]]
+    small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)  # (h, w)
+    seams = _cheapest_seams(small)  # (cuts, h)
+    rows = np.linspace(0, len(small) - 1, len(mask))
+    return np.array([np.interp(rows, np.arange(len(small)), seam / scale) for seam in seams]).reshape(-1, len(mask))
+
+
+def _cheapest_seams(ink: np.ndarray) -> list[np.ndarray]:
+    """Return the cuts (h,) of `_seams` on a mark's ink (h, w) float32 in [0, 1]."""
+    height, width = ink.shape
+    cost = ink + np.float32(ROW_COST)
+    above, below = _cheapest(cost), _cheapest(cost[::-1])
+    through = above + below[::-1] - cost  # (h, w): the ink that the best cut through a pixel crosses
     middle = through[height // 4 : height - height // 4]
-    most = round(CUTS_PER_HEIGHT * width / height)
-    seams: list[np.ndarray] = []
-    for column in np.argsort(middle.min(axis=0), kind="stable"):
-        row = int(middle[:, column].argmin()) + height // 4
-        if through[row, column] > MAX_CROSSED_INK * height or len(seams) == most:
+    rows, crossed = middle.argmin(axis=0) + height // 4, middle.min(axis=0)  # (w,): of the best cut through a column
+    is_above = np.arange(height)[:, np.newaxis] < rows
+    seams = np.where(is_above, _traced(above, rows), _traced(below, height - 1 - rows)[::-1])  # (h, w)
+    places = seams.mean(axis=0)  # (w,)
+    before = np.pad(ink.cumsum(axis=1), ((0, 0), (1, 0)))  # (h, w + 1): the ink at the left of a pixel
+    left = np.take_along_axis(before, seams, axis=1).sum(axis=0) / ink.sum()  # (w,)
+    chosen: list[int] = []
+    for column in np.argsort(crossed, kind="stable"):
+        if crossed[column] > MAX_CROSSED_INK * height or len(chosen) == round(CUTS_PER_HEIGHT * width / height):
             break
-        seam = np.concatenate([_path(above[row::-1], column)[:0:-1], _path(below[row:], column)])
-        left = mask[np.arange(width) < seam[:, np.newaxis]]
-        is_new = all(abs(seam.mean() - other.mean()) >= MIN_DISTANCE * height for other in seams)
-        if is_new and MIN_INK < left.sum() / mask.sum() < 1 - MIN_INK:
-            seams.append(seam)
-    return sorted(seams, key=lambda seam: float(seam.mean()))
+        is_new = all(abs(places[column] - places[other]) >= MIN_DISTANCE * height for other in chosen)
+        if is_new and MIN_INK < left[column] < 1 - MIN_INK:
+            chosen.append(column)
+    return [seams[:, column] for column in sorted(chosen, key=lambda column: float(places[column]))]
 
 
 def _cheapest(cost: np.ndarray) -> np.ndarray:
     """Return the cost of the cheapest way from the first row to each pixel, one row down and up to one aside a step."""
-    total = cost.copy()
-    for row in range(1, len(cost)):
-        before = np.pad(total[row - 1], 1, constant_values=np.inf)
-        total[row] += np.minimum(np.minimum(before[:-2], before[2:]) + ASIDE_COST, before[1:-1])
-    return total
+    total = _with_sides(cost)
+    for before, after in pairwise(total):
+        after[1:-1] += np.minimum(np.minimum(before[:-2], before[2:]) + ASIDE_COST, before[1:-1])
+    return total[:, 1:-1]
 
 
-def _path(total: np.ndarray, column: int) -> np.ndarray:
-    """Return the columns of the cheapest way through rows of costs to go, starting at a column of the first."""
-    columns = [int(column)]
-    for costs in total[1:]:
-        last = columns[-1]
-        aside = [place for place in (last, last - 1, last + 1) if 0 <= place < len(costs)]
-        columns.append(min(aside, key=lambda place: costs[place] + ASIDE_COST * (place != last)))
-    return np.array(columns)
+def _traced(total: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the columns (h, w) of the ways of `_cheapest` that end in a row (w,) of each column; below it, the column.
+
+    `total` (h, w) is what `_cheapest` returned.
+    """
+    total = _with_sides(total)
+    aside = np.minimum(total[:, :-2], total[:, 2:]) + ASIDE_COST < total[:, 1:-1]
+    turns = aside * np.where(total[:, :-2] < total[:, 2:], -1, 1)  # (h, w): to the column in a row from that below it
+    ways = np.tile(np.arange(len(rows)), (len(total), 1))
+    for row in range(len(total) - 2, -1, -1):
+        ways[row] = ways[row + 1] + turns[row, ways[row + 1]] * (row < rows)
+    return ways
+
+
+def _with_sides(cost: np.ndarray) -> np.ndarray:
+    """Return costs (h, w) with a column at either side through which no way leads: (h, w + 2)."""
+    return np.pad(cost, ((0, 0), (1, 1)), constant_values=np.inf)

@@ -7,25 +7,21 @@ Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right w
 
 import math
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import KIND_BYTES, is_heif, kind_of
+from mnistcnn.errors import MnistcnnError, one_line
+from mnistcnn.pictures.opening import orientation, turned_upright, what_it_is, with_opened, without_unused_opacity
 from mnistcnn.pictures.pdf import page_image
+from mnistcnn.pictures.remote import read_uri
 
 # pixels: the largest picture that is opened (Pillow warns of decompression bombs from 89,478,485 pixels on)
 MAX_PIXELS = 89_000_000
 # pixels: the longest side that is opened (JPEG's limit; with millions of rows Pillow's list of rows fills the memory)
 MAX_SIDE = 65_535
-# names in Pillow: the formats that are opened (none that runs a program, as EPS does)
-# HEIC's comes with the extra `heif`
-FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 # pixels: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if both its sides keep this length (132 photos right from
 # 500 to 20,000)
 DECODED_SIDE = 1000
@@ -33,6 +29,9 @@ DECODED_SIDE = 1000
 MAX_WORKING_PIXELS = 8_000_000
 # weights of red, green and blue in the luminance (ITU-R BT.601)
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+
+# grey levels: if all of a picture's span fewer, they are stretched
+MIN_SPAN = 32
 
 # share of the opaque pixels' box: if more of it is opaque, paper stands in a transparent margin (132 photos right
 # from 0.3 to 0.9)
@@ -66,29 +65,22 @@ class GreyPicture:
     left: int = 0  # columns of the picture before the first one here, in pixels of `levels`
     top: int = 0  # rows of the picture above the first one here, in pixels of `levels`
     scale: float = 1.0  # width of a pixel of `levels`, in pixels of the picture
+    remark: str = ""  # what may be why no digit is found in it, such as that all of it is transparent
 
 
-def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> GreyPicture:
+def decode_picture(name: str, source: Path | str | bytes, page: int | None = None) -> GreyPicture:
     """Decode a picture, a page of a PDF document, or an animation's first frame, upright by its EXIF orientation.
 
+    The source is a file, a URI that PyArrow can read, or the bytes of a file.
     Transparent margins are cut off, other transparent pixels filled; 16 bits and floats are scaled to 8 bits. If the
     luminance hardly tells ink from paper (yellow on white), the colours do. Raises MnistcnnError, one line with the
     picture's name, if the file is missing, damaged, too large, or not a picture.
     """
-    file: Path | BinaryIO = BytesIO(source) if isinstance(source, bytes) else source
+    content: Path | bytes = b""
     try:
-        if page is not None:
-            return _grey(page_image(source, page))
-        with _opened(file) as image:
-            width = image.width
-            if width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
-                raise Image.DecompressionBombError(f"{width}×{image.height} pixels")
-            image.draft(None, (DECODED_SIDE, DECODED_SIDE))
-            factor = math.isqrt((image.width * image.height - 1) // MAX_WORKING_PIXELS) + 1
-            scale = width / image.width * factor
-            upright = _reduced(image, factor)
-            ImageOps.exif_transpose(upright, in_place=True)
-            return replace(_grey(upright), scale=scale)
+        content = read_uri(source) if isinstance(source, str) else source
+        grey = with_opened(content, _decoded) if page is None else _grey(page_image(content, page))
+        return _stretched(grey)
     except Image.DecompressionBombError as error:
         raise MnistcnnError(
             f"{name} is too large: save it with at most {MAX_PIXELS:,} pixels, {MAX_SIDE:,} a side ({error})"
@@ -97,48 +89,23 @@ def decode_picture(name: str, source: Path | bytes, page: int | None = None) -> 
         raise MnistcnnError(f"{name}: no such file") from error
     except UnidentifiedImageError as error:
         raise MnistcnnError(
-            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{_found(source)}"
+            f"{name} is not a picture that can be read; expected PNG, JPEG, or the like{what_it_is(content)}"
         ) from error
     except Exception as error:  # decoders raise all kinds of errors for damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise MnistcnnError(f"{name} cannot be read as a picture: {reason}") from error
+        raise MnistcnnError(f"{name} cannot be read as a picture: {one_line(error)}") from error
 
 
-def _opened(file: Path | BinaryIO) -> Image.Image:
-    """Open a picture; HEIC and HEIF, by which phones save photos, with pillow-heif."""
-    try:
-        return Image.open(file, formats=FORMATS)
-    except UnidentifiedImageError:
-        if not is_heif(_first_bytes(file)):
-            raise
-    try:
-        import pillow_heif
-    except ImportError as error:
-        hint = "pip install 'mnistcnn[heif]' to read it, or save it as JPEG"
-        raise MnistcnnError(f"it is a HEIC photo: {hint}") from error
-    pillow_heif.register_heif_opener()
-    return Image.open(file, formats=("HEIF",))
-
-
-def _first_bytes(file: Path | BinaryIO) -> bytes:
-    """Return the first bytes of a file, which is left at its beginning."""
-    if isinstance(file, Path):
-        with file.open("rb") as opened:
-            return opened.read(KIND_BYTES)
-    file.seek(0)
-    data = file.read(KIND_BYTES)
-    file.seek(0)
-    return data
-
-
-def _found(source: Path | bytes) -> str:
-    """Return the end of a message that says what a file is; of a pipe, which is read by now, nothing is known."""
-    if isinstance(source, Path):
-        if not source.is_file():
-            return ""
-        source = _first_bytes(source)
-    kind = kind_of(source[:KIND_BYTES])
-    return f"; it is {kind}, damaged" if kind.endswith("picture") else f"; it is {kind}"
+def _decoded(image: Image.Image) -> GreyPicture:
+    """Decode a picture that has been opened."""
+    width = image.width
+    if width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise Image.DecompressionBombError(f"{width}×{image.height} pixels")
+    image.draft(None, (DECODED_SIDE, DECODED_SIDE))
+    factor = math.isqrt((image.width * image.height - 1) // MAX_WORKING_PIXELS) + 1
+    scale = width / image.width * factor
+    turn = orientation(image)
+    upright = turned_upright(_reduced(without_unused_opacity(image), factor), turn)
+    return replace(_grey(upright), scale=scale)
 
 
 def _reduced(image: Image.Image, factor: int) -> Image.Image:
@@ -169,7 +136,7 @@ def _opaque(image: Image.Image) -> GreyPicture:
     if alpha.all() and alpha.min() == 1:
         return GreyPicture(grey)
     if not alpha.any():
-        return GreyPicture(np.full_like(grey, 255))
+        return GreyPicture(np.full_like(grey, 255), remark="all of it is transparent")
     opaque = alpha > 0.5
     rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
     if len(rows):
@@ -184,15 +151,33 @@ def _opaque(image: Image.Image) -> GreyPicture:
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Scale wider integers or floats (H, W) of any range to uint8; NaN and infinity become the lowest level."""
+    """Scale wider integers or floats (H, W) of any range to uint8; NaN and infinity become the lowest level.
+
+    Values that go below 0, as floats that were standardised do, and those that span little of their range span all of
+    it then.
+    """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return np.zeros(values.shape, np.uint8)
-    low, high = min(float(finite.min()), 0.0), float(finite.max())
-    if high > 1:  # the full range of 8, 10, 12 or 16 bits ends before the next power of two
-        high = max(255.0, 2.0 ** np.ceil(np.log2(high + 1)) - 1)
+    low, high = float(finite.min()), float(finite.max())
+    if low >= 0:
+        # The full range of 8, 10, 12 or 16 bits ends before the next power of two.
+        full = high if high <= 1 else max(255.0, 2.0 ** np.ceil(np.log2(high + 1)) - 1)
+        is_narrow = 0 < (high - low) * 255 < MIN_SPAN * full
+        low, high = (low, high) if is_narrow else (0.0, full)
     scaled = np.where(np.isfinite(values), values - low, 0) * (255 / max(high - low, 1e-9))
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _stretched(grey: GreyPicture) -> GreyPicture:
+    """Return a picture whose levels span little of their range, such as 0 and 1 alone, with levels that span all."""
+    low, high = int(grey.levels.min()), int(grey.levels.max())
+    if high - low >= MIN_SPAN or grey.remark:
+        return grey
+    if high == low:
+        return replace(grey, remark=f"all of it has one grey level, {low} of 0 to 255")
+    levels = np.rint((grey.levels - np.float32(low)) * np.float32(255 / (high - low))).astype(np.uint8)
+    return replace(grey, levels=levels, remark=f"its grey levels are {low} to {high} of 0 to 255")
 
 
 def _levels(image: Image.Image) -> np.ndarray:

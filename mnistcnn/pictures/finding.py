@@ -11,22 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mnistcnn.errors import MnistcnnError
-from mnistcnn.files import is_address
+from mnistcnn.errors import MnistcnnError, one_line
+from mnistcnn.files import is_address, is_uri
 from mnistcnn.pictures.folders import labelled_files, natural_order, picture_files
 from mnistcnn.pictures.pdf import is_pdf, page_count
+from mnistcnn.pictures.remote import pictures_under, require_filesystems
 
-MAX_LIST_BYTES = 1 << 28  # bytes: the most that is read of a list of names (a million take some 50 MB)
+MAX_NAME_BYTES = 1 << 16  # bytes: a longer line of a list of names is cut into several names
 MAX_STDIN_BYTES = 1 << 28  # bytes: the most that is read from standard input (256 MiB)
 PDF_PAGE = re.compile(r"(.+\.pdf)#([0-9]{1,6})", re.IGNORECASE)  # a name: a page of a document
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture's name, and its file, its bytes, or the error that stands in their place."""
+    """A picture's name, and its file, its URI, its bytes, or the error that stands in their place."""
 
     name: str
-    source: Path | bytes = b""
+    source: Path | str | bytes = b""
     label: int | None = None  # the digit it shows, if it comes from a class folder
     page: int | None = None  # its page in the file, from 0, if that is a PDF document
     error: str | None = None
@@ -45,7 +46,7 @@ def find_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[
 
 def pages_of(picture: Picture) -> Iterator[Picture]:
     """Yield a picture, or the pages of it if it is a PDF document."""
-    if picture.error is not None or picture.page is not None or not is_pdf(picture):
+    if picture.error is not None or picture.page is not None or isinstance(picture.source, str) or not is_pdf(picture):
         yield picture
         return
     try:
@@ -58,13 +59,15 @@ def pages_of(picture: Picture) -> Iterator[Picture]:
 
 
 def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[Picture]:
-    for argument in (name for each in arguments for name in _listed(each)):
+    for argument in (name for each in arguments for name in (listed_names(each) if is_list(each) else [each])):
         path = Path(argument)
         if argument == "-":
             if stdin is None:
                 yield Picture("-", error="standard input is closed: pipe a picture into it")
             else:
                 yield Picture("-", stdin.read(MAX_STDIN_BYTES + 1))
+        elif is_uri(argument):
+            yield from _remote(argument)
         elif _is_folder(path):
             found = labelled_pictures(path) or [Picture(str(file), file) for file in picture_files(path)]
             if not found:
@@ -83,16 +86,39 @@ def _named_pictures(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterato
             yield Picture(argument, path)
 
 
-def _listed(argument: str) -> list[str]:
-    """Return the names in the list that an argument stands for, or the argument itself if it is not a list's name."""
-    if not argument.startswith("@") or os.path.lexists(argument):
-        return [argument]
+def _remote(uri: str) -> Iterator[Picture]:
+    """Yield the picture at a URI or, if the URI ends in a slash, those of the folder there."""
+    require_filesystems()
+    if not uri.partition("?")[0].endswith("/"):
+        yield Picture(uri, uri)
+        return
+    try:
+        found = pictures_under(uri)
+    except (OSError, ValueError) as error:
+        yield Picture(uri, error=f"{uri} cannot be read as a folder: {one_line(error)}")
+        return
+    if not found:
+        yield Picture(uri, error=f"{uri} holds no pictures: expected PNG, JPEG, or the like")
+    yield from (Picture(each, each) for each in found)
+
+
+def is_list(argument: str) -> bool:
+    """Tell whether an argument is `@names.txt`: it stands for a list of names, unless a file has it with its "@"."""
+    return argument.startswith("@") and not os.path.lexists(argument)
+
+
+def listed_names(argument: str) -> Iterator[str]:
+    """Yield the names in the list that an argument stands for, line by line: it may hold millions.
+
+    Raises MnistcnnError if the list cannot be read.
+    """
     try:
         with Path(argument[1:]).open("rb") as file:
-            lines = os.fsdecode(file.read(MAX_LIST_BYTES)).split("\n")
+            while line := file.readline(MAX_NAME_BYTES):
+                if name := os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r")):
+                    yield name
     except (OSError, ValueError) as error:
         raise MnistcnnError(f"{argument} is not a list of names: {getattr(error, 'strerror', error)}") from error
-    return [name for line in lines if (name := line.removesuffix("\r"))]
 
 
 def _is_folder(path: Path) -> bool:

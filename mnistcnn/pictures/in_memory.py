@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from mnistcnn.pictures.finding import Picture
+from mnistcnn.pictures.opening import ORIENTATION, orientation
 
 # channels of an array's last axis: grey, colour, colour with opacity
 CHANNELS = (1, 3, 4)
 # modes of Pillow's images, by the format that can hold them
 PNG_MODES, TIFF_MODES = ("1", "I;16", "L", "LA", "P", "RGB", "RGBA"), ("CMYK", "F", "I", "LAB", "YCbCr")
-# EXIF's tag that says how a picture is turned
-ORIENTATION = 274
 EXPECTED = (
     "expected paths, Pillow images, arrays, or lists of them; an array is a picture (H, W), (H, W, 1), (H, W, 3) or "
     "(H, W, 4), or N of them, such as (N, 28, 28), with levels from 0 to 255 or, as floats, from 0 to 1"
@@ -67,7 +66,7 @@ def _levels(array: np.ndarray) -> np.ndarray:
 def _encoded(image: Image.Image) -> bytes:
     """Return the bytes of a file with an image, turned as its EXIF data says, without the rest of them."""
     file, exif = BytesIO(), Image.Exif()
-    exif[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+    exif[ORIENTATION] = orientation(image)
     if image.mode in TIFF_MODES:
         image.save(file, "TIFF", exif=exif)
     else:

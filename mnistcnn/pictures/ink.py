@@ -1,8 +1,8 @@
 """The ink in a picture: grey levels → the share of the paper's light that ink takes away, however the light falls.
 
-All functions but `working_copy` take its result, a copy whose longer side is WORKING_SIDE pixels, so that lengths in
-pixels are lengths on that copy. A morphological closing gives the paper under the ink (Serra, "Image Analysis and
-Mathematical Morphology", 1982). Nothing here knows which ink is a digit's.
+All functions but `working_copy` take its result, a copy whose longer side is MIN_WORKING_SIDE to WORKING_SIDE pixels,
+so that lengths in pixels are lengths on that copy. A morphological closing gives the paper under the ink (Serra,
+"Image Analysis and Mathematical Morphology", 1982). Nothing here knows which ink is a digit's.
 
 Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right while one value varies in its range.
 """
@@ -10,7 +10,10 @@ Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right w
 import cv2
 import numpy as np
 
-WORKING_SIDE = 512  # pixels: the longer side of a working copy (132 photos right at 384 and at 640)
+WORKING_SIDE = 512  # pixels: a larger picture is shrunk to this longer side (132 photos right at 384 and at 640)
+# pixels: a smaller picture is enlarged to this longer side (132 photos right at 256 and at 512; cut around their ink,
+# 124 at 256, 127 at 300 and 126 at 512)
+MIN_WORKING_SIDE = 300
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)  # a pixel's eight neighbours
 
 # pixels: a picture with a shorter longer side shows no grain, as its pixels differ by strokes (not swept; tight crops
@@ -30,6 +33,9 @@ MIN_TWO_LEVEL_SHARE = 0.97
 
 # grey level: darker paper is taken for this, as shares of less light are noise (132 photos right at 16 and at 64)
 DARKEST_PAPER = 32
+# × the longer side: a shorter side that is less, as of a strip with one line of digits, counts as so much (not swept; a
+# photo of ten digits in a line is read right with it)
+MIN_ASPECT = 0.25
 # pixels: a pixel's paper is the darkest within this square, so that a shadow's edge is not a line (132 photos right
 # at 1 and at 9)
 SHADOW_EDGE = 5
@@ -56,6 +62,9 @@ GRAIN_STEP = 6
 # standard deviation of normal noise over the median difference of two values: 1 / (0.6745 · √2) = 1.048
 DEVIATION_PER_MEDIAN = 1.05
 
+# percent: the percentile of ink that is full ink; strokes cover more than the 0.2 % above it (132 photos right
+# from 98 to 100)
+FULL_INK_PERCENTILE = 99.8
 # share of the paper's light: what takes less away is not ink (132 photos right at 0.02 and at 0.08)
 FAINTEST_INK = 0.04
 # standard deviations of grain: what takes less light away is not ink (132 photos right at 2.5 and at 10)
@@ -68,12 +77,15 @@ OTSU_SHARE = 0.85
 
 
 def working_copy(grey: np.ndarray, side: int = WORKING_SIDE) -> np.ndarray:
-    """Return grey levels (H, W) uint8 scaled to a longer side in pixels, without stray pixels and most of the grain."""
+    """Return grey levels (H, W) uint8 without stray pixels and most of the grain, with a longer side in pixels.
+
+    A picture of fewer pixels is enlarged to MIN_WORKING_SIDE only.
+    """
     has_grain = max(grey.shape) >= MIN_GRAIN_SIDE
     if has_grain:
         # A pixel darker or lighter than all its neighbours is salt or pepper; in a thin stroke a neighbour is as dark.
         grey = np.clip(grey, cv2.erode(grey, RING), cv2.dilate(grey, RING))
-    scale = side / max(grey.shape)
+    scale = min(side, max(MIN_WORKING_SIDE, *grey.shape)) / max(grey.shape)
     size = [max(1, round(length * scale)) for length in grey.shape[::-1]]
     if scale < 1:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
@@ -86,13 +98,14 @@ def darkness_of_ink(grey: np.ndarray) -> float:
     """Return 1 for dark ink on light paper, −1 for light on dark, and values between if unsure: ink is the rarer."""
     small = cv2.resize(grey, [max(1, length // 2) for length in grey.shape[::-1]], interpolation=cv2.INTER_AREA)
     around = cv2.medianBlur(small, min(255, min(small.shape) // 2 | 1))
-    cubes = (around - small.astype(np.float32)) ** 3
+    differences = around - small.astype(np.float32)
+    cubes = differences * differences * differences
     return float(cubes.sum() / max(np.abs(cubes).sum(), 1e-9))
 
 
 def is_drawn(grey: np.ndarray) -> bool:
     """Tell whether a picture has two levels, paper and ink, but for soft edges, as a drawing made on a screen has."""
-    counts = np.sort(np.bincount(grey.ravel(), minlength=256))
+    counts = np.sort(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
     return bool(counts[-2:].sum() > MIN_TWO_LEVEL_SHARE * grey.size)
 
 
@@ -105,7 +118,7 @@ def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarra
     height, width = grey.shape
     small = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
     small = cv2.medianBlur(small, 3)
-    side = max(3, int(reach * min(small.shape)) | 1)
+    side = max(3, int(reach * max(min(small.shape), MIN_ASPECT * max(small.shape))) | 1)
     # The padding lets a shadow across a corner go on outside the picture.
     background = cv2.copyMakeBorder(small, side, side, side, side, cv2.BORDER_REPLICATE)
     background = cv2.morphologyEx(background, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
@@ -114,7 +127,7 @@ def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarra
     light = np.maximum(background, DARKEST_PAPER).astype(np.float32)
     missing = np.clip(1 - grey / light, 0, 1)
     # The closing takes the lightest grain for the paper: the median is what this adds everywhere.
-    return np.maximum(missing - np.median(missing), 0), grain(grey.astype(np.float32)) / light
+    return np.maximum(missing - np.median(_some_rows(missing)), 0), grain(grey.astype(np.float32)) / light
 
 
 def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -133,9 +146,19 @@ def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 def grain(values: np.ndarray) -> float:
     """Return the standard deviation of the noise in values (H, W); edges are too rare to move the median it is from."""
-    rows = values[::3]  # a third of them is enough
+    rows = _some_rows(values)
     differences = np.abs(rows[:, GRAIN_STEP:] - rows[:, :-GRAIN_STEP])
     return float(DEVIATION_PER_MEDIAN * np.median(differences)) if differences.size else 0.0
+
+
+def full_ink(ink: np.ndarray) -> float:
+    """Return the strength of full ink, given ink (H, W) in [0, 1]."""
+    return float(np.percentile(_some_rows(ink), FULL_INK_PERCENTILE))
+
+
+def _some_rows(values: np.ndarray) -> np.ndarray:
+    """Return every third row of values (H, W): for a percentile that is enough."""
+    return values[::3]
 
 
 def faintest_ink(ink: np.ndarray) -> float:

@@ -84,7 +84,7 @@ def _enlarged(strokes: np.ndarray) -> np.ndarray:
         strokes = np.pad(strokes, 1)
     size = [max(1, round(length * scale)) for length in strokes.shape[::-1]]
     large = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    large = cv2.GaussianBlur(np.pad(large, full // 4), (0, 0), ROUNDING_BLUR)
+    large = cv2.GaussianBlur(np.pad(large, full // 6), (0, 0), ROUNDING_BLUR)
     return np.asarray(large > min(STROKE_THRESHOLD, large.max() / 2), np.uint8)
 
 

@@ -21,9 +21,10 @@ _one_at_a_time = Lock()  # PDFium knows no threads
 
 
 def is_pdf(picture: "Picture") -> bool:
-    """Tell whether a picture is a PDF document, by the file's suffix or the first of its bytes."""
-    source = picture.source
-    return source.suffix.lower() == ".pdf" if isinstance(source, Path) else source.startswith(b"%PDF-")
+    """Tell whether a picture is a PDF document, by the file's suffix or the first of its bytes; one at a URI is not."""
+    if isinstance(picture.source, Path):
+        return picture.source.suffix.lower() == ".pdf"
+    return isinstance(picture.source, bytes) and picture.source.startswith(b"%PDF-")
 
 
 def page_count(source: Path | bytes) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
+from mnistcnn.pictures.annotations import without_annotations
 from mnistcnn.pictures.cutting import runs_of_pieces
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
@@ -25,12 +26,16 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 
 # share of the picture's width or height: a digit that takes more and reaches the border may have been cut out
 MIN_FILLING = 0.6
+# × the longer side: a picture whose shorter side is less may be cut around a 1
+MAX_NARROW = 0.5
 # pixels of the working copy: if digits of a page are lower in the median, a closer look is taken
 MIN_PAGE_HEIGHT = 48
 # × the usual height: the margin of that closer look around all digits
 PAGE_MARGIN = 2
 # pixels: the longest side of that closer look
 MAX_PAGE_SIDE = 2048
+# pixels: the longer side of the drawing that shows where digits stand
+PAGE_SIDE = 76
 # × the longer side: the margin of paper that is put around such a picture
 MARGIN = 0.25
 
@@ -50,6 +55,8 @@ class PreparedDigit:
     start: int = 0  # the cut of the mark that it begins at, from the left
     end: int = 1  # the cut that it ends at
     thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8: the whole picture
+    page: np.ndarray | None = None  # (≤76, ≤76) uint8: the written part of the picture, if it may show several digits
+    page_box: Box | None = None  # its place there
     alone: "PreparedDigit | None" = None  # on the first of several: the picture's one digit, should they be none
 
     @property
@@ -70,9 +77,15 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
     grey = decode_picture(picture.name, picture.source, picture.page)
     found = prepare(grey, invert=invert, digits=digits)
     if not found:
-        raise NoDigitFoundError(f"{picture.name}: no digit found; draw it large, in one colour, on plain paper")
-    thumbnail = _thumbnail(grey.levels)
-    return [replace(digit, thumbnail=thumbnail) for digit in found]
+        remark = f"{grey.remark}; " if grey.remark else ""
+        raise NoDigitFoundError(f"{picture.name}: no digit found; {remark}draw it large, in one colour, on plain paper")
+    thumbnail = _shrunk(grey.levels, SIZE)
+    if len(found) == 1:
+        return [replace(found[0], thumbnail=thumbnail)]
+    page, boxes = _page([digit.box for digit in found], grey)
+    return [
+        replace(digit, thumbnail=thumbnail, page=page, page_box=box) for digit, box in zip(found, boxes, strict=True)
+    ]
 
 
 def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
@@ -88,12 +101,12 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
         grey = cut_out(grey, sheet)
         copy = working_copy(grey.levels)  # of the picture's own pixels: the first copy has too few on a small sheet
     view = _view(grey, copy, light_on_dark)
-    if view is None:
-        return []
-    if view.fills_picture:
+    if view.fills_picture if view else _is_narrow(grey):
         framed = _with_margin(grey)
         wider = _view(framed, working_copy(framed.levels), light_on_dark)
-        view = view if wider is None or wider.quality < view.quality else wider
+        view = max((each for each in (view, wider) if each), key=lambda each: each.quality, default=None)
+    if view is None:
+        return []
     if digits == "many":
         return _digits_of_page(view, page_of(view.parts), light_on_dark)
     digit = one_digit(view.parts)
@@ -169,13 +182,28 @@ def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None
     closer = replace(grey, levels=levels, left=grey.left + int(left), top=grey.top + int(top))
     side = max(levels.shape) / (page.height * scale) * MIN_PAGE_HEIGHT
     copy = working_copy(levels, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
-    return _view(closer, copy, light_on_dark)
+    # The whole page shows better than a part of it which lines are rules.
+    rows, columns = (
+        slice(int(first / scale), math.ceil(last / scale)) for first, last in ((top, bottom), (left, right))
+    )
+    printed = cv2.resize(view.parts.printed()[rows, columns], copy.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return _view(closer, copy, light_on_dark, printed)
 
 
-def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None) -> _View | None:
-    """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke."""
-    parts = find_parts(copy, light_on_dark)
-    return None if parts is None else _View(grey, copy, parts)
+def _view(
+    grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None, printed: np.ndarray | None = None
+) -> _View | None:
+    """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke.
+
+    `printed` is the mask of what is known not to be written.
+    """
+    parts = find_parts(copy, light_on_dark, printed)
+    return None if parts is None else _View(grey, copy, without_annotations(parts))
+
+
+def _is_narrow(grey: GreyPicture) -> bool:
+    """Tell whether a picture may be cut so closely around a 1 that nothing else is left in it."""
+    return bool(min(grey.levels.shape) < MAX_NARROW * max(grey.levels.shape))
 
 
 def _with_margin(grey: GreyPicture) -> GreyPicture:
@@ -197,13 +225,26 @@ def _drawn_as_mnist(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
     return None
 
 
-def _thumbnail(levels: np.ndarray) -> np.ndarray:
-    """Return grey levels (H, W) uint8 with their longer side SIZE."""
-    if levels.shape == (SIZE, SIZE):
+def _shrunk(levels: np.ndarray, side: int) -> np.ndarray:
+    """Return grey levels (H, W) uint8 with a longer side in pixels."""
+    if max(levels.shape) == side:
         return levels
-    scale = SIZE / max(levels.shape)
+    scale = side / max(levels.shape)
     size = [max(1, round(length * scale)) for length in levels.shape[::-1]]
     return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA))
+
+
+def _page(boxes: list[Box], grey: GreyPicture) -> tuple[np.ndarray, list[Box]]:
+    """Return the written part of a picture, its longer side PAGE_SIDE, and the boxes' places there."""
+    places = np.array(boxes) / grey.scale - [grey.left, grey.top] * 2  # (digits, 4), in pixels of the levels
+    margin = float(np.median(places[:, 3] - places[:, 1])) / 2
+    left, top = np.maximum(places[:, :2].min(axis=0) - margin, 0).astype(int)
+    right, bottom = np.ceil(places[:, 2:].max(axis=0) + margin).astype(int)
+    written = grey.levels[top:bottom, left:right]
+    on_page = (places - [left, top] * 2) * PAGE_SIDE / max(written.shape)
+    return _shrunk(written, PAGE_SIDE), [
+        (box[0], box[1], box[2], box[3]) for box in on_page.round().astype(int).tolist()
+    ]
 
 
 def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mnistcnn.pictures.ink import WORKING_SIDE
+from mnistcnn.pictures.ink import WORKING_SIDE, faintest_ink
 from mnistcnn.pictures.masks import stroke_width
 
 SLACK = np.ones((3, 3), np.uint8)  # pixels: a pixel with its neighbours, because Hough's lines are a pixel or two off
@@ -52,9 +52,6 @@ MAX_RULE_STRENGTH = 1.5
 
 # pixels: the width of the band along a rule that is erased, blur included (132 photos right from 3 to 13)
 BAND = 7
-# × the rules' strength: if the median of the other ink is more, strength alone tells ink from rules (132 photos right
-# from 0.45 to 7.2)
-DISTINCT_STRENGTH = 1.8
 # × the rules' strength: stronger pixels are ink (132 photos right from 0.4 to 6.4)
 INK_STRENGTH = 1.6
 # × the rules' width: a disc of this diameter fits into a broad pen's strokes, not into a crossing of rules (132
@@ -63,8 +60,12 @@ DISC = 1.6
 # × the rules' width: if broad strokes are wider in the mean, breadth tells ink from rules (132 photos right from 0.5
 # to 8)
 MIN_BROAD_WIDTH = 2
-# share of WORKING_SIDE: shorter broad strokes are not a digit's (132 photos right from 0.025 to 0.4)
+# share of the longer side, WORKING_SIDE at most: shorter broad strokes are not a digit's (132 photos right from 0.025
+# to 0.4)
 MIN_BROAD_LENGTH = 0.1
+# share of the longer side, WORKING_SIDE at most: shorter strong strokes are not a digit's (not swept; at 0.05 nine in
+# ten of the digits of tests/benchmarks/ruled.py are right, at 0.1 small ones are lost)
+MIN_STRONG_LENGTH = 0.05
 # count: directions, evenly spread, in which a stroke that crosses a rule is closed (132 photos right from 2 to 16)
 CROSSING_DIRECTIONS = 8
 # × BAND: half of the longest gap in a stroke that is closed, enough for a crossing at a slant (132 photos right from
@@ -85,28 +86,31 @@ class Rule:
 def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the mask (H, W) uint8 of `ink` (H, W) in [0, 1] without its rules.
 
-    Rules are thin and straight, and at least three are parallel. If the other ink is stronger than the rules, all ink
-    stronger than they are is kept. Otherwise, if the other ink is broader, all broader ink is kept. Otherwise all ink
-    that lies off the rules or crosses them is kept.
+    Rules are thin and straight, and at least three are parallel. If there are strokes stronger than the rules, those
+    are kept, and closed where a rule is printed over them. Otherwise, if the other ink is broader, all broader ink is
+    kept. Otherwise all ink that lies off the rules or crosses them is kept.
     """
-    rules = _find_rules(ink, mask)
+    faint = np.greater(ink, faintest_ink(ink)).astype(np.uint8)
+    rules = _find_rules(ink, mask) or _find_rules(ink, faint)
     if not rules:
         return mask
     printed = np.zeros(mask.shape, np.float32)  # the rules' strength, 0 beside them
     for rule in rules:
         cv2.line(printed, rule.start, rule.end, rule.strength, BAND)
     lines = (printed > 0).astype(np.uint8)
-    usual = float(np.median([rule.strength for rule in rules]))
     rest = mask & (1 - lines)
-    if rest.any() and np.median(ink[rest > 0]) > DISTINCT_STRENGTH * usual:
-        return np.asarray(mask & np.greater(ink, INK_STRENGTH * usual).astype(np.uint8))
+    strong = mask * (ink > INK_STRENGTH * max(rule.strength for rule in rules))
+    if _extent(strong) > MIN_STRONG_LENGTH * min(WORKING_SIDE, max(mask.shape)):
+        side = int(np.ceil(stroke_width(faint & lines))) + 3
+        closed = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+        return np.asarray(np.where(lines * faint, closed, strong))
     rule_width = stroke_width(mask & lines)
     side = int(np.ceil(DISC * rule_width)) + 1
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     if (
         broad.any()
         and stroke_width(broad) > MIN_BROAD_WIDTH * rule_width
-        and _extent(broad) > MIN_BROAD_LENGTH * WORKING_SIDE
+        and _extent(broad) > MIN_BROAD_LENGTH * min(WORKING_SIDE, max(mask.shape))
     ):
         return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)  # put back the corners that opening took
     return np.asarray(mask & (_closed(rest) | (ink > INK_STRENGTH * printed)))

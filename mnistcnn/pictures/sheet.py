@@ -21,7 +21,7 @@ MIN_AREA = 0.02
 # to 0.96)
 MIN_FOUR_SIDED = 0.9
 # share of a sheet's area that is bare paper at least (132 photos right from 0.6 to 0.95, not at 0.5)
-MIN_PLAIN = 0.78
+MIN_PLAIN = 0.7
 # × the sheet's shorter side: if anything longer lies beside it, it is not a lone sheet (132 photos right from 0.1 to
 # 1.6)
 MAX_BESIDE = 0.4
@@ -109,13 +109,15 @@ def _lone_quadrilateral(region: np.ndarray) -> np.ndarray | None:
     largest = int(np.argmax(area * within))
     if area[largest] * within[largest] < MIN_AREA * region.size:
         return None
+    if area[largest] < MIN_PLAIN * width[largest] * height[largest] / 2:  # a convex hull covers half its box at least
+        return None
     hull = cv2.convexHull(cv2.findNonZero((labels == largest).astype(np.uint8)))
     filled = cv2.fillConvexPoly(np.zeros_like(region), hull, 1)
     side = min(cv2.minAreaRect(hull)[1])
     if (
         len(hull) < 4
         or cv2.contourArea(hull) < MIN_FOUR_SIDED * cv2.contourArea(cv2.approxPolyN(hull, 4))
-        or area[largest] < MIN_PLAIN * filled.sum()
+        or (region * filled).sum() < MIN_PLAIN * filled.sum()
         or _length_beside(1 - region, filled) > MAX_BESIDE * side
     ):
         return None

@@ -18,6 +18,7 @@ from mnistcnn.pictures.ink import (
     WORKING_SIDE,
     darkness_of_ink,
     faintest_ink,
+    full_ink,
     grain,
     ink_mask,
     is_drawn,
@@ -36,13 +37,11 @@ SURE_POLARITY = 0.5
 # × full ink: if the grain is more, the ink is faint, and looked for again in a blurred picture (132 photos right from
 # 0.0125 to 0.2)
 MAX_GRAIN = 0.05
-# percent: the percentile of ink that is full ink; strokes cover more than the 0.2 % above it (132 photos right
-# from 98 to 100)
-FULL_INK_PERCENTILE = 99.8
 # pixels: the standard deviation of the blur of faint ink in coarse grain (132 photos right from 0.75 to 12)
 GRAIN_BLUR = 3
 
-# share of WORKING_SIDE: a part with a longer side below is a speck, not a stroke (132 photos right from 0.0075 to 0.12)
+# share of the longer side, WORKING_SIDE at most: a part with a longer side below is a speck, not a stroke (132 photos
+# right from 0.0075 to 0.12)
 MIN_PART_SIDE = 0.03
 # × width + height of a part's box: a weak part with more pixels on the picture's border is shade (132 photos right
 # from 0.1 to 1.6)
@@ -66,12 +65,23 @@ MAX_VARIATION = 0.2
 # to 16)
 VARIATION_PENALTY = 4
 
+# pixels: how near to ink paper is looked at that is as dark as the ink
+MISSED_REACH = 12
+# share of the ink's contrast: paper that is lighter by less than the ink beside it is as dark
+MISSED_SHARE = 0.25
+# × the range of the picture's levels: so is paper that is lighter by less than this
+MISSED_RANGE = 0.05
+# exponent that lowers a digit's quality for the share of the paper around it that is as dark as its ink
+MISSED_PENALTY = 15
+
 # × the best score: the digit is the largest part with a higher score; the best part may be what a shadow leaves bright
 # (132 photos right from 0.3 to 1, not at 0.15)
 MIN_RIVAL_SCORE = 0.6
-# × the largest part's height: if that part surrounds one higher than this, it is a frame, and the inner part is the
-# digit (132 photos right from 0.15 to 1, not at 0.075)
+# × a part's height: if it surrounds a part higher than this, it is a frame and no digit
+# (132 photos right from 0.15 to 1, not at 0.075)
 MIN_FRAMED_HEIGHT = 0.3
+# count: the fewest sides of that part on which the frame is
+MIN_FRAMED_SIDES = 3
 # × the score of the digit's first part: a loose part with more may belong to the digit (132 photos right from 0.2 to
 # 0.8, 131 at 0.05 and 0.1)
 MIN_LOOSE_SCORE = 0.2
@@ -94,6 +104,9 @@ class Parts:
     labels: np.ndarray  # (H, W) int32: 0 on paper, 1 on the first part, and so on
     boxes: np.ndarray  # (parts + 1, 4) int: x, y, width, height
     scores: np.ndarray  # (parts + 1,) float: 0 for paper, specks and shade
+    grey: np.ndarray  # (H, W) uint8: the picture, dark on light
+    missing: np.ndarray  # (H, W) float32 in [0, 1]: the share of the paper's light that ink takes away
+    inked: np.ndarray  # (H, W) uint8: 1 on all ink, rules and frame too
 
     @property
     def best(self) -> int:
@@ -107,7 +120,15 @@ class Parts:
 
     def mask(self, parts: Sequence[int]) -> np.ndarray:
         """Return the mask (H, W) uint8 of 0 and 1 of some parts."""
-        return np.isin(self.labels, parts).astype(np.uint8)
+        belongs = np.zeros(len(self.scores), np.uint8)
+        belongs[list(parts)] = 1
+        return np.asarray(belongs[self.labels])
+
+    def printed(self) -> np.ndarray:
+        """Return the mask (H, W) uint8 of 0 and 1 of the rules and the frame, a pixel wider than they are."""
+        around = np.ones((3, 3), np.uint8)
+        strokes = (self.labels > 0).astype(np.uint8)
+        return np.asarray(cv2.dilate(self.inked * (1 - strokes), around) * (1 - cv2.dilate(strokes, around)))
 
     def best_quality(self) -> float:
         """Return how much the best digit looks like one, 0 without a stroke: large, strong, and of one stroke width.
@@ -122,8 +143,25 @@ class Parts:
         blob = max(0.0, stroke_width(mask) / max(width, height) - MAX_STROKE_WIDTH)
         uneven = max(0.0, stroke_variation(mask) - MAX_VARIATION)
         growth = np.hypot(width, height) / np.hypot(*self.boxes[parts[0], 2:])  # of the first part by the others
-        penalty = np.exp(-BLOB_PENALTY * blob - VARIATION_PENALTY * uneven)
+        penalty = np.exp(-BLOB_PENALTY * blob - VARIATION_PENALTY * uneven - MISSED_PENALTY * self._missed(mask))
         return float(self.scores[parts[0]] * growth * self.ink[mask > 0].mean() * penalty)
+
+    def _missed(self, mask: np.ndarray) -> float:
+        """Return the share of the paper around a mask of strokes that is nearly as dark as the ink beside it.
+
+        If strokes are wider than the reach, only their edges and corners are taken for ink.
+        """
+        x, y, width, height = cv2.boundingRect(mask)
+        top, left = max(0, y - MISSED_REACH), max(0, x - MISSED_REACH)
+        there = np.s_[top : y + height + MISSED_REACH, left : x + width + MISSED_REACH]
+        strokes, grey = mask[there], self.grey[there]
+        near = np.ones((2 * MISSED_REACH + 1, 2 * MISSED_REACH + 1), np.uint8)
+        darkest = cv2.erode(np.where(strokes, grey, 255).astype(np.uint8), near)
+        strongest = cv2.dilate(strokes * self.missing[there], near)
+        contrast = darkest / np.maximum(1 - strongest, 0.05) - darkest  # of the ink's own paper with it
+        alike = np.maximum(MISSED_SHARE * contrast, MISSED_RANGE * float(np.ptp(self.grey.astype(np.int16))))
+        around = cv2.dilate(strokes, near) > self.inked[there]
+        return float((grey < darkest + alike)[around].mean()) if around.any() else 0.0
 
 
 def other_marks(parts: Parts, digit: list[int]) -> int:
@@ -131,8 +169,11 @@ def other_marks(parts: Parts, digit: list[int]) -> int:
     return max(0, int((parts.scores > MIN_OTHER_SCORE * parts.scores[digit[0]]).sum()) - len(digit))
 
 
-def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
-    """Find the parts in the polarity and with the reach that give the best digit; return None without a stroke."""
+def find_parts(grey: np.ndarray, light_on_dark: bool | None, printed: np.ndarray | None = None) -> Parts | None:
+    """Find the parts in the polarity and with the reach that give the best digit; return None without a stroke.
+
+    `grey` (H, W) uint8 is a working copy. What lies in the mask `printed` (H, W) uint8 is taken for paper.
+    """
     darkness = darkness_of_ink(grey)
     if light_on_dark is None:
         polarities = [False, True] if abs(darkness) < SURE_POLARITY else [darkness < 0]
@@ -141,24 +182,25 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None) -> Parts | None:
     papers = [255 - grey if inverted else grey for inverted in polarities]
     # In a drawing of two levels every reach that is wider than the strokes finds the same ink.
     reaches = REACHES[-1:] if is_drawn(grey) else REACHES
-    found = [_parts_within_reach(paper, reach) for paper in papers for reach in reaches]
+    found = [_parts_within_reach(paper, reach, printed) for paper in papers for reach in reaches]
     best = max(found, key=Parts.best_quality)
     return best if best.ranked else None
 
 
-def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
+def _parts_within_reach(grey: np.ndarray, reach: float, printed: np.ndarray | None) -> Parts:
     """Return the parts of dark ink on light paper, without rules and frame, scored by strength, size and place."""
     ink, noise = missing_light(grey, reach)
-    if grain(ink) > MAX_GRAIN * np.percentile(ink, FULL_INK_PERCENTILE):
+    if grain(ink) > MAX_GRAIN * full_ink(ink):
         ink, noise = missing_light(cv2.GaussianBlur(grey, (0, 0), GRAIN_BLUR), reach)
     faintest = faintest_ink(ink)
     even = levelled(ink, noise)
-    mask = erase_frame(erase_rules(ink, ink_mask(even)))
+    inked = ink_mask(even)
+    mask = erase_frame(erase_rules(ink, inked if printed is None else inked & (1 - printed)))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     scores = np.zeros(count)
     for part in range(1, count):
         x, y, width, height, _ = boxes[part]
-        if max(width, height) < MIN_PART_SIDE * WORKING_SIDE:
+        if max(width, height) < MIN_PART_SIDE * min(WORKING_SIDE, max(mask.shape)):
             continue
         there = labels[y : y + height, x : x + width] == part
         strength = float(ink[y : y + height, x : x + width][there].mean())
@@ -166,7 +208,26 @@ def _parts_within_reach(grey: np.ndarray, reach: float) -> Parts:
         is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
         if strength >= faintest and not is_shade:
             scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
-    return Parts(even, labels, boxes[:, :4], scores)
+    scores[_frames(labels, boxes, scores)] = 0
+    return Parts(even, labels, boxes[:, :4], scores, grey, ink, inked)
+
+
+def _frames(labels: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> list[int]:
+    """Return the parts that lie around one that is nearly as high as they are, as circles around a digit do.
+
+    From the inner part's middle they are met in three of the four directions at least, as a circle may have a gap.
+    """
+    frames = []
+    marks = np.flatnonzero(scores)
+    lefts, tops, widths, heights = boxes[marks, :4].T
+    for x, y, width, height in boxes[marks, :4].tolist():
+        around = (lefts < x) & (tops < y) & (lefts + widths > x + width) & (tops + heights > y + height)
+        for other in marks[around & (height > MIN_FRAMED_HEIGHT * heights)].tolist():
+            row, column = labels[y + height // 2] == other, labels[:, x + width // 2] == other
+            sides = (row[:x], row[x + width :], column[:y], column[y + height :])
+            if sum(side.any() for side in sides) >= MIN_FRAMED_SIDES:
+                frames.append(other)
+    return frames
 
 
 def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...]) -> int:
@@ -178,20 +239,14 @@ def _pixels_on_border(there: np.ndarray, x: int, y: int, shape: tuple[int, ...])
 
 
 def one_digit(parts: Parts) -> list[int]:
-    """Return the parts of the one digit: the largest of the best, or what it frames, and the loose parts near it.
+    """Return the parts of the one digit: the largest of the best, and the loose parts near it.
 
     A loose part may be the bar of a 5, or a piece of a 0 that rules or a shadow's edge cut up.
     """
     ranked = parts.ranked
     rivals = [part for part in ranked if parts.scores[part] > MIN_RIVAL_SCORE * parts.scores[parts.best]]
     best = max(rivals, key=lambda part: float(np.hypot(*parts.boxes[part][2:])), default=parts.best)
-    x, y, width, height = parts.boxes[best]
-    for part in ranked:
-        left, top, w, h = parts.boxes[part]
-        if left > x and top > y and left + w < x + width and top + h < y + height and h > MIN_FRAMED_HEIGHT * height:
-            best, (x, y, width, height) = part, parts.boxes[part]
-            break
-    side = max(width, height)
+    side = max(parts.boxes[best][2:])
     loose = [
         part
         for part in ranked

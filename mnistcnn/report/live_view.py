@@ -80,9 +80,12 @@ def download_view(total_bytes: int, *, quiet: bool = False) -> CountView:
     return CountView("downloading MNIST", total_bytes, DownloadColumn(), quiet=quiet)
 
 
-def prediction_view(pictures: int) -> CountView:
-    """Return the progress bar of many pictures being read; there is none if the answers appear in the terminal."""
-    quiet = pictures < FEW_PICTURES or sys.stdout.isatty()
+def prediction_view(pictures: int, *, to_file: bool = False) -> CountView:
+    """Return the progress bar of about so many pictures being read.
+
+    There is none if the answers appear in the terminal, which they do not if they go `to_file`.
+    """
+    quiet = pictures < FEW_PICTURES or (sys.stdout.isatty() and not to_file)
     return CountView("reading pictures", pictures, MofNCompleteColumn(), quiet=quiet)
 
 

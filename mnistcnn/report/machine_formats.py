@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 from mnistcnn.results import Comparison, Evaluation, Prediction
 
@@ -54,14 +54,15 @@ def _without_image(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != "image"}
 
 
-def write_json(fields: Mapping[str, Any]) -> None:
-    """Print an object as a line of standard output, flushed, so that a reader of a pipe need not wait."""
-    sys.stdout.write(json.dumps(fields) + "\n")
-    sys.stdout.flush()
+def write_json(fields: Mapping[str, Any], out: TextIO | None = None) -> None:
+    """Print an object as a line of a file or standard output, flushed, so that a reader of a pipe need not wait."""
+    out = out or sys.stdout
+    out.write(json.dumps(fields) + "\n")
+    out.flush()
 
 
-def csv_writer() -> Callable[[Prediction], None]:
-    """Return a function that prints predictions as CSV, with a header before the first.
+def csv_writer(out: TextIO, *, has_header: bool) -> Callable[[Prediction], None]:
+    """Return a function that prints predictions as CSV, with a header before the first unless there is one already.
 
     Rows of a CSV file are answered as Kaggle takes answers: `ImageId,Label`.
     """
@@ -71,10 +72,11 @@ def csv_writer() -> Callable[[Prediction], None]:
         nonlocal writer
         fields = _csv_fields(prediction) if prediction.row is None else _kaggle_fields(prediction)
         if writer is None:
-            writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
-            writer.writeheader()
+            writer = csv.DictWriter(out, fields, lineterminator="\n")
+            if not has_header:
+                writer.writeheader()
         writer.writerow(fields)
-        sys.stdout.flush()
+        out.flush()
 
     return write
 

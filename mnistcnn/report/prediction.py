@@ -5,13 +5,13 @@ Predictions go in, picture by picture, and are printed at once.
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from mnistcnn.errors import printable
 from mnistcnn.report.console import console_on, say, say_error, shows_pixels, styled
 from mnistcnn.report.machine_formats import csv_writer, prediction_fields, write_json
-from mnistcnn.report.text_graphics import bar, drawn
-from mnistcnn.results import Prediction, text_of
+from mnistcnn.report.text_graphics import bar, drawn, marked
+from mnistcnn.results import Prediction, Tally, text_of
 
 # columns: a file's name, or a digit's box, in the table (longer names shift their line)
 NAME_COLUMNS = 24
@@ -24,28 +24,43 @@ GAP = "   "
 
 
 class PredictionReport:
-    """A callback that prints predictions on stdout and counts how many are right.
+    """A callback that prints predictions on stdout, or into a file, and counts how many are right.
 
     Args:
         form: "table", "text", "jsonl" or "csv".
         top_k: how many digits the table names for each prediction, from 1 to 10; None is as many as fit, up to 3.
         show: whether the table draws each picture and what the network saw of it.
+        file: the file to print into; None is stdout.
+        tally: the counts of pictures that the file holds already; None if it is new.
+
+    `tally` counts on.
 
     """
 
-    def __init__(self, form: str, *, top_k: int | None, show: bool = False) -> None:
-        self._out, self._top_k, self._show = console_on(sys.stdout), top_k, show
+    def __init__(
+        self,
+        form: str,
+        *,
+        top_k: int | None,
+        show: bool = False,
+        file: TextIO | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        self._file = sys.stdout if file is None else file
+        self._out, self._top_k, self._show = console_on(self._file), top_k, show
         self._is_table, self._is_text = form == "table", form == "text"
-        self._write_csv = csv_writer() if form == "csv" else None
-        self._labelled = self._right = 0
-        self.has_failed = False
+        self._write_csv = csv_writer(self._file, has_header=tally is not None) if form == "csv" else None
+        self.tally = tally or Tally()
 
     def __call__(self, predictions: Sequence[Prediction]) -> None:
         """Print the digits of one picture, in reading order."""
         error, label = predictions[0].error, predictions[0].label
-        self.has_failed |= error is not None
-        self._labelled += label is not None
-        self._right += len(predictions) == 1 and predictions[0].is_right
+        before, is_right = self.tally, len(predictions) == 1 and predictions[0].is_right
+        self.tally = Tally(
+            labelled=before.labelled + (label is not None),
+            right=before.right + is_right,
+            failed=before.failed + (error is not None),
+        )
         if error is not None and (self._is_table or self._is_text):
             say_error(error)
         elif self._is_text:
@@ -57,7 +72,7 @@ class PredictionReport:
                 if self._write_csv is not None:
                     self._write_csv(prediction)
                 else:
-                    write_json(prediction_fields(prediction))
+                    write_json(prediction_fields(prediction), self._file)
 
     def _print(self, predictions: Sequence[Prediction]) -> None:
         many = len(predictions) > 1
@@ -69,16 +84,29 @@ class PredictionReport:
         for prediction in predictions:
             self._out.print(prediction_line(prediction, self._top_k, many=many))
         if self._show:
-            images = [predictions[0].thumbnail, *(prediction.image for prediction in predictions)]
-            for pieces in drawings(images, color=shows_pixels(self._out)):
-                drawn_line = styled(pieces)
-                drawn_line.rstrip()
-                self._out.print(drawn_line)
+            self._draw(predictions)
+
+    def _draw(self, predictions: Sequence[Prediction]) -> None:
+        """Draw a picture, in which the boxes of several digits are numbered, and what the network saw of each."""
+        images, color = [prediction.image for prediction in predictions], shows_pixels(self._out)
+        lines = []
+        if boxes := [each.thumbnail_box for each in predictions if each.thumbnail_box is not None]:
+            lines += marked(predictions[0].thumbnail.tolist(), boxes, color=color)
+        else:
+            images.insert(0, predictions[0].thumbnail)
+        side_by_side = max(1, (self._out.width + len(GAP)) // (28 + len(GAP)))
+        for first in range(0, len(images), side_by_side):
+            lines += drawings(images[first : first + side_by_side], color=color)
+        for line in lines:
+            drawn_line = styled(line)
+            drawn_line.rstrip()
+            self._out.print(drawn_line)
 
     def finish(self) -> None:
         """Print how many were right if pictures came from class folders: under a table, else on stderr."""
-        if self._labelled:
-            line = f"read right: {self._right:,} of {self._labelled:,}, {100 * self._right / self._labelled:.2f} %"
+        if self.tally.labelled:
+            share = self.tally.right / self.tally.labelled
+            line = f"read right: {self.tally.right:,} of {self.tally.labelled:,}, {100 * share:.2f} %"
             self._out.print(line) if self._is_table else say(line)
 
 

@@ -18,6 +18,10 @@ INK = 64
 BRAILLE = 0x2800
 # bit of each dot of a braille character, by row and column
 DOTS = {(0, 0): 1, (1, 0): 2, (2, 0): 4, (0, 1): 8, (1, 1): 16, (2, 1): 32, (3, 0): 64, (3, 1): 128}
+# shares of red, green and blue: boxes are tinted orange and blue, which the colour-blind tell apart
+BOX_TINTS = ((1.0, 0.75, 0.35), (0.55, 0.8, 1.0))
+# Rich's style: of a box's number
+NUMBER_STYLE = "black on white"
 # characters: from no ink to full ink
 SHADES = " ░▒▓█"
 
@@ -76,3 +80,38 @@ def drawn(image: Sequence[Sequence[int]], *, color: bool) -> list[list[tuple[str
         ]
         for upper, lower in zip(image[0::2], image[1::2], strict=True)
     ]
+
+
+def marked(
+    picture: Sequence[Sequence[int]], boxes: Sequence[tuple[int, int, int, int]], *, color: bool
+) -> list[list[tuple[str, str]]]:
+    """Return a picture (h, w) of 0 to 255 as lines of w columns, each in pieces of text and Rich style.
+
+    Each box (left, top, right, bottom), in pixels, has its number, from 1, above its left end. With `color` boxes are
+    tinted, neighbours differently.
+    """
+    rows = [list(row) for row in picture] + [list(picture[-1])] * (len(picture) % 2)
+    if color:
+        tints = [[(1.0, 1.0, 1.0)] * len(row) for row in rows]
+        for number, (left, top, right, bottom) in enumerate(boxes):
+            for tinted in tints[max(top, 0) : bottom]:
+                tinted[max(left, 0) : right] = [BOX_TINTS[number % 2]] * len(tinted[max(left, 0) : right])
+        colours = [
+            [_rgb(level, tint) for level, tint in zip(*row, strict=True)] for row in zip(rows, tints, strict=True)
+        ]
+        lines = [
+            [("▀", f"{top} on {bottom}") for top, bottom in zip(upper, lower, strict=True)]
+            for upper, lower in zip(colours[0::2], colours[1::2], strict=True)
+        ]
+    else:
+        lines = [[(shade, "") for shade in line] for line in shaded(rows)]
+    for number, (left, top, _, _) in enumerate(boxes, start=1):
+        line, column = lines[max(top // 2 - 1, 0)], max(left, 0)
+        for place, digit in enumerate(str(number)[: len(line) - column], start=column):
+            line[place] = (digit, NUMBER_STYLE if color else "")
+    return lines
+
+
+def _rgb(level: int, tint: tuple[float, float, float]) -> str:
+    """Return Rich's name of a grey level from 0 to 255 under a tint."""
+    return f"rgb({','.join(str(round(level * share)) for share in tint)})"

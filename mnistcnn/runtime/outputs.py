@@ -93,7 +93,7 @@ def claimed_outputs(outputs: Outputs, *, force: bool = False) -> Iterator[Output
             log = real_path(outputs.log)
             lock = log.with_name(f".{log.name}.lock")
             busy = f"another run is writing {outputs.log}: choose another {parameter('log_file')}"
-            locks.enter_context(_locked(lock, busy))
+            locks.enter_context(locked(lock, busy))
         if outputs.tensorboard is not None:
             busy = f"another run is writing {outputs.tensorboard}: choose another {parameter('tensorboard')}"
             locks.enter_context(_locked_folder(outputs.tensorboard, busy))
@@ -210,13 +210,13 @@ def _remove_leftovers(outputs: Outputs) -> None:
 
 @contextmanager
 def _locked_folder(folder: Path, busy: str) -> Iterator[None]:
-    """Make a folder and hold its lock, as `_locked` does; remove the folder if the block leaves it empty."""
+    """Make a folder and hold its lock, as `locked` does; remove the folder if the block leaves it empty."""
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise MnistcnnError(f"{folder} cannot be made: {error.strerror or error}") from error
     try:
-        with _locked(folder / "lock", busy):
+        with locked(folder / "lock", busy):
             yield
     finally:
         with suppress(OSError):  # the folder is not empty, or is gone already
@@ -224,7 +224,7 @@ def _locked_folder(folder: Path, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path, busy: str) -> Iterator[None]:
+def locked(path: Path, busy: str) -> Iterator[None]:
     """Hold a lock, which the system drops however the process ends. Raises MnistcnnError with `busy` if it is held."""
     lock = FileLock(path, timeout=0)
     try:

@@ -271,7 +271,8 @@ def test_one_bad_picture_does_not_stop_the_others(command: Run, trained: Path, t
         "error: empty holds no pictures: expected PNG, JPEG, or the like",
         "error: *.gif matches no file: check the pattern",
         "error: *.folders matches no file: check the pattern",
-        "error: blank.png: no digit found; draw it large, in one colour, on plain paper",
+        "error: blank.png: no digit found; all of it has one grey level, 200 of 0 to 255; draw it large, in one "
+        "colour, on plain paper",
         "error: nowhere.png: no such file",
     ]
 

@@ -81,7 +81,7 @@ def test_a_form_holds_a_picture_and_its_fields(client: TestClient) -> None:
     [
         (b"", "", 400, "the body must be a picture; received nothing"),
         (b"no picture", "", 422, "picture is not a picture that can be read; expected PNG, JPEG, or the like"),
-        (png(np.zeros((60, 60), np.uint8)), "", 422, "picture: no digit found; draw it large, in one colour"),
+        (png(np.zeros((60, 60), np.uint8)), "", 422, "picture: no digit found; all of it has one grey level, 0 of"),
         (FIVE.read_bytes()[:4000], "", 422, "picture cannot be read as a picture: "),
         (FIVE.read_bytes(), "digits=three", 400, "digits must be one of auto, one, many; received 'three'"),
         (FIVE.read_bytes(), "invert=maybe", 400, "invert must be one of auto, yes, no; received 'maybe'"),

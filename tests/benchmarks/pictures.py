@@ -14,6 +14,7 @@ import statistics
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -54,32 +55,32 @@ def turned(grey: Grey, degrees: float) -> Grey:
     return np.asarray(cv2.warpAffine(grey, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(paper(grey),)))
 
 
-def light_gradient(grey: Grey, rng: np.random.Generator) -> Grey:
+def light_gradient(grey: Grey, rng: np.random.Generator, strength: float = 1.0) -> Grey:
     """Let the light fall off to a third in one direction."""
     grey = enlarged(grey)
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-1 : 1 : grey.shape[0] * 1j, -1 : 1 : grey.shape[1] * 1j]
-    return levels(grey * np.interp(x * np.cos(angle) + y * np.sin(angle), [-1.2, 1.2], [0.35, 1.0]))
+    return levels(grey * np.interp(x * np.cos(angle) + y * np.sin(angle), [-1.2, 1.2], [1 - 0.65 * strength, 1.0]))
 
 
-def hard_shadow(grey: Grey, rng: np.random.Generator) -> Grey:
+def hard_shadow(grey: Grey, rng: np.random.Generator, strength: float = 1.0) -> Grey:
     """Halve the light on one side of a line."""
     grey = enlarged(grey)
     angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
     y, x = np.mgrid[-1 : 1 : grey.shape[0] * 1j, -1 : 1 : grey.shape[1] * 1j]
-    return levels(grey * np.where(x * np.cos(angle) + y * np.sin(angle) > offset, 1.0, 0.5))
+    return levels(grey * np.where(x * np.cos(angle) + y * np.sin(angle) > offset, 1.0, 1 - 0.5 * strength))
 
 
-def gaussian_noise(grey: Grey, rng: np.random.Generator) -> Grey:
+def gaussian_noise(grey: Grey, rng: np.random.Generator, strength: float = 1.0) -> Grey:
     """Add noise of standard deviation 25."""
     grey = enlarged(grey)
-    return levels(grey + rng.normal(0, 25, grey.shape))
+    return levels(grey + rng.normal(0, 25 * strength, grey.shape))
 
 
-def salt_noise(grey: Grey, rng: np.random.Generator) -> Grey:
+def salt_noise(grey: Grey, rng: np.random.Generator, strength: float = 1.0) -> Grey:
     """Replace a twentieth of the pixels by black or white."""
     grey = enlarged(grey)
-    return np.where(rng.random(grey.shape) < 0.05, rng.choice([0, 255], grey.shape), grey).astype(np.uint8)
+    return np.where(rng.random(grey.shape) < 0.05 * strength, rng.choice([0, 255], grey.shape), grey).astype(np.uint8)
 
 
 def jpeg_15(grey: Grey, rng: np.random.Generator) -> Grey:
@@ -88,9 +89,16 @@ def jpeg_15(grey: Grey, rng: np.random.Generator) -> Grey:
     return np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE))
 
 
-def blurred(grey: Grey, rng: np.random.Generator) -> Grey:
+def blurred(grey: Grey, rng: np.random.Generator, strength: float = 1.0) -> Grey:
     """Put it out of focus."""
-    return cv2.GaussianBlur(grey, (0, 0), max(0.7, 0.012 * max(grey.shape)), borderType=cv2.BORDER_REPLICATE)
+    deviation = max(0.7, 0.012 * max(grey.shape)) * strength
+    return cv2.GaussianBlur(grey, (0, 0), deviation, borderType=cv2.BORDER_REPLICATE)
+
+
+def pale(grey: Grey, rng: np.random.Generator, strength: float = 1.0) -> Grey:
+    """Leave a quarter of the contrast."""
+    share = 0.25 / strength
+    return levels(128 * (1 - share) + grey * share)
 
 
 def in_a_corner(grey: Grey, rng: np.random.Generator) -> Grey:
@@ -142,18 +150,19 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def ruled(grey: Grey, rng: np.random.Generator, *, squared: bool = False) -> Grey:
-    """Print rules: about nine a picture, pale, slightly tilted."""
+def ruled(grey: Grey, rng: np.random.Generator, strength: float = 1.0, *, squared: bool = False) -> Grey:
+    """Print rules: about nine a picture, pale, slightly tilted; stronger ones are darker, thicker and nearer."""
     grey = enlarged(grey)
     side = max(grey.shape)
-    gap, thick, tilt = side * rng.uniform(0.09, 0.14), max(1.0, side / 220), np.radians(rng.uniform(-3, 3))
+    gap, thick = side * rng.uniform(0.09, 0.14) / strength**0.5, max(1.0, strength * side / 220)
+    tilt = np.radians(rng.uniform(-3, 3))
     y, x = np.mgrid[: grey.shape[0], : grey.shape[1]]
     across = y * np.cos(tilt) + x * np.sin(tilt) + rng.uniform(0, gap)
     lines = np.clip(thick / 2 + 0.5 - np.abs(across % gap - gap / 2), 0, 1)
     if squared:
         along = x * np.cos(tilt) - y * np.sin(tilt) + rng.uniform(0, gap)
         lines = np.maximum(lines, np.clip(thick / 2 + 0.5 - np.abs(along % gap - gap / 2), 0, 1))
-    printed = paper(grey) * 0.72 if paper(grey) > 127 else paper(grey) + 70
+    printed = paper(grey) * (1 - 0.28 * strength) if paper(grey) > 127 else paper(grey) + 70 * strength
     layer = grey + lines * (printed - paper(grey))
     return levels(np.minimum(layer, grey) if paper(grey) > 127 else np.maximum(layer, grey))
 
@@ -178,7 +187,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "salt and pepper": salt_noise,
     "JPEG 15": jpeg_15,
     "blurred": blurred,
-    "contrast ¼": lambda grey, rng: levels(96 + grey / 4.0),
+    "contrast ¼": pale,
     "inverted": lambda grey, rng: 255 - grey,
     "×¼": lambda grey, rng: (
         grey if max(grey.shape) < 100 else cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
@@ -190,8 +199,27 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "transparent": transparent,
     "transparent margin": transparent_margin,
     "ruled paper": ruled,
-    "squared paper": lambda grey, rng: ruled(grey, rng, squared=True),
+    "squared paper": partial(ruled, squared=True),
     "all at once": everything,
+}
+
+# by name: what is done to a picture with half of the usual strength, and with one and a half of it
+VARIED: dict[str, Callable[[Grey, np.random.Generator, float], Grey]] = {
+    "rotated +15°": lambda grey, rng, strength: turned(grey, 15 * strength),
+    "rotated −15°": lambda grey, rng, strength: turned(grey, -15 * strength),
+    "light gradient": light_gradient,
+    "hard shadow": hard_shadow,
+    "Gaussian noise": gaussian_noise,
+    "salt and pepper": salt_noise,
+    "blurred": blurred,
+    "contrast ¼": pale,
+    "ruled paper": ruled,
+    "squared paper": partial(ruled, squared=True),
+}
+PERTURBATIONS |= {
+    f"{name}, {strength} ×": partial(perturb, strength=strength)
+    for name, perturb in VARIED.items()
+    for strength in (0.5, 1.5)
 }
 
 

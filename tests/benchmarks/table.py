@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "pillow", "opencv-python-headless")
+PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "ray", "pillow", "opencv-python-headless")
 
 
 @dataclass(frozen=True)

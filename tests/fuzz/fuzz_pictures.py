@@ -167,7 +167,7 @@ def read_file(path: Path, content: bytes) -> None:
 
 def read(picture: Picture) -> None:
     """Take a picture the whole way to what the network sees."""
-    if is_pdf(picture):
+    if is_pdf(picture) and not isinstance(picture.source, str):
         page_count(picture.source)
         picture = replace(picture, page=0)
     one = read_digits(picture)

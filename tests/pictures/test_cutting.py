@@ -48,3 +48,14 @@ def test_a_narrow_mark_and_a_rule_stay_whole() -> None:
 def test_a_solid_block_is_not_cut() -> None:
     """A cut may cross only so much ink: a block without a valley has one run."""
     assert len(runs_of_pieces(np.ones((60, 90), np.uint8))) == 1
+
+
+def test_a_large_mark_is_cut_as_a_small_one() -> None:
+    """The two digits of a mark are found at any size, and its pieces laid together are the mark."""
+    mark = cv2.resize(two_rings_that_touch(), None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
+    runs = runs_of_pieces(mark)
+    boxes = [cv2.boundingRect(run.mask) for run in runs]
+    for left, right in ((3, 58), (58, 114)):
+        assert any(abs(x - 6 * left) <= 18 and abs(x + width - 6 * right) <= 18 for x, _, width, _ in boxes)
+    pieces = [run.mask for run in runs if run.end == run.start + 1]
+    assert np.array_equal(sum(pieces, np.zeros(mark.shape, int)), mark)

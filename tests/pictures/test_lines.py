@@ -87,5 +87,5 @@ def test_a_page_has_a_digit_whatever_its_marks_are() -> None:
     boxes = np.array([[0, 0, 0, 0], [0, 0, 707, 707], [800, 0, 4, 4], [820, 0, 4, 4], [840, 0, 4, 4]])
     scores = np.array([0.0, 100.0, 5.0, 1.0, 1.0])
     ink = np.zeros((1000, 1000), np.float32)
-    page = page_of(Parts(ink, ink.astype(np.int32), boxes, scores))
+    page = page_of(Parts(ink, ink.astype(np.int32), boxes, scores, ink.astype(np.uint8), ink, ink.astype(np.uint8)))
     assert [placed.parts for placed in page.digits] == [(1,)]

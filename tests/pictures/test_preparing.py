@@ -272,3 +272,33 @@ def test_any_rectangle_on_a_rectangle_is_prepared_or_refused(width: int, height:
         part[:] = rng.integers(256)
     for digit in prepare(GreyPicture(grey.T.copy() if lies else grey)):
         assert digit.image.shape == (28, 28)
+
+
+def test_the_digits_of_a_page_have_their_places_on_a_drawing_of_it() -> None:
+    """Where a digit's box lies on the drawing of the page, the drawing shows ink, and beside the boxes paper."""
+    levels = np.full((900, 1400), 230, np.uint8)
+    for left in (300, 600, 900):
+        cv2.line(levels, (left, 300), (left + 60, 460), 20, 24)
+    found = read_digits(Picture("page", encoded(Image.fromarray(levels))), digits="many")
+    assert len(found) == 3
+    page = found[0].page
+    assert page is not None
+    is_in_box = np.zeros(page.shape, bool)
+    for digit in found:
+        assert digit.page_box is not None
+        left, top, right, bottom = digit.page_box
+        assert page[top:bottom, left:right].min() < 60
+        is_in_box[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1] = True
+    assert page[~is_in_box].min() > 200
+
+
+def test_a_small_digit_on_ruled_paper_is_looked_at_without_the_rules() -> None:
+    """The closer look at a small 7 takes no rule for a stroke, though few rules lie in it: one digit is found."""
+    levels = np.full((625, 1000), 255, np.uint8)
+    for row in range(40, 625, 200):
+        levels[row : row + 2] = 190
+    cv2.polylines(levels, [np.array([[600, 310], [645, 310], [615, 380]])], False, 20, 7, cv2.LINE_AA)
+    [digit] = prepare(GreyPicture(levels), digits="many")
+    left, top, right, bottom = digit.box
+    assert 590 < left < 605 < 640 < right < 655
+    assert 300 < top < 312 < 375 < bottom < 390

@@ -32,3 +32,15 @@ def test_rules_as_strong_as_a_pencil_vanish_at_any_slant(slope: float) -> None:
     off_the_loop = cv2.dilate(pencil, np.ones((15, 15), np.uint8)) == 0
     assert not (left & off_the_loop)[16:-16, 16:-16].any()  # of a rule across a corner there is too little to tell
     assert left[pencil > 25].mean() > 0.75  # where the loop runs along a rule, nothing tells them apart
+
+
+def test_a_stroke_stays_whole_where_a_pale_rule_is_printed_over_it() -> None:
+    """A loop is as pale as the rules where they cover it: they vanish, and it keeps no gap."""
+    loop, ink = np.zeros((512, 512), np.uint8), np.zeros((512, 512), np.float32)
+    cv2.ellipse(loop, (256, 256), (100, 150), 0, 0, 360, 1, 14)
+    ink[loop > 0] = 0.9
+    for row in range(20, 512, 40):
+        ink[row : row + 3] = 0.2
+    left = erase_rules(ink, (ink > 0.5).astype(np.uint8))
+    assert cv2.connectedComponents(left, connectivity=4)[0] == 2
+    assert not left[loop == 0].any()

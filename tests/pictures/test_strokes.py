@@ -45,3 +45,26 @@ def test_a_page_of_text_holds_many_other_things() -> None:
         cv2.putText(text, "the quick brown fox", (20, row), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 30, 3)
     assert prepare(GreyPicture(text))[0].others >= 5
     assert prepare(GreyPicture(seven()))[0].others == 0
+
+
+BROAD_STROKES = {  # x and y of the strokes' corners, in a box of 10 × 16
+    "4": [[(4, 0), (0, 10), (10, 10)], [(8, 4), (8, 16)]],
+    "7": [[(0, 0), (10, 0), (4, 16)]],
+    "8": [[(1, 0), (9, 0), (9, 8), (1, 8), (1, 0)], [(0, 8), (10, 8), (10, 16), (0, 16), (0, 8)]],
+}
+
+
+@pytest.mark.parametrize("share", [0.2, 0.27, 0.31])
+@pytest.mark.parametrize("name", BROAD_STROKES)
+def test_a_broad_pen_draws_the_digit_that_a_fine_pen_draws(name: str, share: float) -> None:
+    """A digit is read as a fine pen draws it if its strokes are up to 31 % of its height wide."""
+
+    def drawn(pen: float) -> np.ndarray:
+        picture = np.full((480, 400), 225, np.uint8)
+        for stroke in BROAD_STROKES[name]:
+            corners = np.rint(np.array(stroke) * (150 / 10, 160 / 16) + (125, 160)).astype(np.int32)
+            cv2.polylines(picture, [corners], False, 40, round(pen), cv2.LINE_AA)
+        return np.rint(picture * np.linspace(0.85, 1, 400)).astype(np.uint8)  # a photo, not a drawing in two levels
+
+    pen = share * 160 / (1 - share)
+    assert difference(read(drawn(pen)), read(drawn(8))) < 0.25

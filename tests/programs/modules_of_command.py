@@ -6,7 +6,7 @@ from mnistcnn.app.cli import app
 
 HEAVY = {
     *("cv2", "h5py", "jax", "keras", "matplotlib", "numpy", "PIL", "requests"),
-    *("sklearn", "tensorboard", "tensorflow", "torch"),
+    *("pyarrow", "ray", "sklearn", "tensorboard", "tensorflow", "torch"),
 }
 
 
