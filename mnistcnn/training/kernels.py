@@ -1,9 +1,9 @@
 """Faster versions of some of Keras's optimizers and layers for training, each for one backend.
 
-Each computes what Keras's own class computes, up to rounding. FusedAdam uses private attributes of Keras: no public
-attribute leads from a variable to its two moments. `fast` takes 1.11 times as many steps a second with it,
-`best` 1.17 times (tests/benchmarks/README.md, "What was tried for speed"). tests/training/test_kernels.py names the
-attributes, and fails if a new Keras renames them.
+Each computes what Keras's own class computes, up to rounding. FusedAdam and moments_of use private attributes of Keras:
+no public attribute leads from a variable to its two moments. With FusedAdam `fast` takes 1.11 times as many steps a
+second, `best` 1.17 times (tests/benchmarks/README.md, "What was tried for speed"). tests/training/test_kernels.py names
+the attributes, and fails if a new Keras renames them.
 """
 
 from typing import Any
@@ -18,6 +18,11 @@ def faster_layers(backend: str, precision: str) -> dict[str, type[keras.layers.L
     if backend == "torch":
         return {"dropout": Dropout}
     return {"dense": Dense} if precision == "float32" else {}
+
+
+def moments_of(adam: keras.optimizers.Adam) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    """Return the first and the second moments of a built Adam, each in the order of the variables it was built for."""
+    return adam._momentums, adam._velocities
 
 
 class FusedSGD(keras.optimizers.SGD):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from mnistcnn.config import TrainConfig
+from mnistcnn.training.kernels import moments_of
 from mnistcnn.training.optimizer import rate_at
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -86,9 +87,8 @@ def _updates(model: keras.Model, config: TrainConfig, weights: list[Any]) -> Cal
     else:
         beta_1, beta_2 = keras_optimizer.beta_1, keras_optimizer.beta_2
         optimizer = torch.optim.AdamW(weights, betas=(beta_1, beta_2), weight_decay=config.weight_decay, fused=True)
-        moments = (keras_optimizer._momentums, keras_optimizer._velocities)
         first = torch.tensor(float(keras_optimizer.iterations.value))
-        for weight, momentum, velocity in zip(weights, *moments, strict=True):
+        for weight, momentum, velocity in zip(weights, *moments_of(keras_optimizer), strict=True):
             state = {"exp_avg": momentum.value.data, "exp_avg_sq": velocity.value.data}
             optimizer.state[weight] = {"step": first.to(weight.device, copy=True), **state}
     [settings] = optimizer.param_groups
