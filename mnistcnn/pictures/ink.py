@@ -132,7 +132,7 @@ def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarra
 
 def shorter_side(picture: np.ndarray) -> float:
     """Return the shorter side of a picture (H, W) in pixels, or, of a strip, MIN_ASPECT × the longer one."""
-    return max(min(picture.shape), MIN_ASPECT * max(picture.shape))
+    return float(max(min(picture.shape), MIN_ASPECT * max(picture.shape)))
 
 
 def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ def page(digit: int, make: Make, rng: np.random.Generator) -> np.ndarray:
     for cover, level in layers if make.lies == "under" else reversed(layers):
         share = cover.astype(np.float32) / 255
         grey = grey * (1 - share) + level * share
-    return np.rint(grey).astype(np.uint8)
+    return np.asarray(np.rint(grey), np.uint8)
 
 
 def main() -> None:
