@@ -6,7 +6,6 @@ dividing pictures into batches, on which the last bits of the answers depend.
 """
 
 import gc
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
@@ -79,8 +78,8 @@ def predict_on_ray(
                 if len(batch) > 1:
                     return [result(start([picture]), [picture])[0] for picture in batch]
                 [picture] = batch
-                error = f"{picture.name} cannot be read: the processes that tried it died"
-                return [(Prediction(file=picture.name, label=picture.label, error=error),)]
+                reason = f"{picture.name} cannot be read: the processes that tried it died"
+                return [(Prediction(file=picture.name, label=picture.label, error=reason),)]
             return predictions
 
         pending: deque[tuple[Any, Sequence[Picture]]] = deque()
@@ -113,7 +112,6 @@ def _read(
 def _loaded(model: Any, backend: str) -> TrainedModel:
     """Return the model that a reference stands for, on a backend that computes on one core."""
     cv2.setNumThreads(1)
-    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     backend = start_backend(backend)
     trained: TrainedModel = ray.get(model)
     trained = trained if backend == "numpy" else on_keras(trained)

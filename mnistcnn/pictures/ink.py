@@ -33,8 +33,8 @@ MIN_TWO_LEVEL_SHARE = 0.97
 
 # grey level: darker paper is taken for this, as shares of less light are noise (132 photos right at 16 and at 64)
 DARKEST_PAPER = 32
-# × the longer side: a shorter side that is less, as of a strip with one line of digits, counts as so much (not swept; a
-# photo of ten digits in a line is read right with it)
+# × the longer side: a shorter side that is less, as of a strip with one line of digits, counts as so much (not swept;
+# without it the strokes of such digits are taken for rules)
 MIN_ASPECT = 0.25
 # pixels: a pixel's paper is the darkest within this square, so that a shadow's edge is not a line (132 photos right
 # at 1 and at 9)
@@ -118,7 +118,7 @@ def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarra
     height, width = grey.shape
     small = cv2.resize(grey, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
     small = cv2.medianBlur(small, 3)
-    side = max(3, int(reach * max(min(small.shape), MIN_ASPECT * max(small.shape))) | 1)
+    side = max(3, int(reach * shorter_side(small)) | 1)
     # The padding lets a shadow across a corner go on outside the picture.
     background = cv2.copyMakeBorder(small, side, side, side, side, cv2.BORDER_REPLICATE)
     background = cv2.morphologyEx(background, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
@@ -128,6 +128,11 @@ def missing_light(grey: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarra
     missing = np.clip(1 - grey / light, 0, 1)
     # The closing takes the lightest grain for the paper: the median is what this adds everywhere.
     return np.maximum(missing - np.median(_some_rows(missing)), 0), grain(grey.astype(np.float32)) / light
+
+
+def shorter_side(picture: np.ndarray) -> float:
+    """Return the shorter side of a picture (H, W) in pixels, or, of a strip, MIN_ASPECT × the longer one."""
+    return max(min(picture.shape), MIN_ASPECT * max(picture.shape))
 
 
 def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:

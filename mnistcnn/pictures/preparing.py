@@ -18,7 +18,7 @@ from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.ink import WORKING_SIDE, working_copy
 from mnistcnn.pictures.lines import Page, page_of
-from mnistcnn.pictures.mnist_style import looks_like_mnist, render
+from mnistcnn.pictures.mnist_style import looks_like_mnist, render, render_levels
 from mnistcnn.pictures.sheet import cut_out, find_sheet
 from mnistcnn.pictures.strokes import Parts, find_parts, one_digit, other_marks
 
@@ -28,6 +28,9 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 MIN_FILLING = 0.6
 # × the longer side: a picture whose shorter side is less may be cut around a 1
 MAX_NARROW = 0.5
+# pixels: in a picture whose longer side is no longer, strokes are thinner than a pixel (not swept; of 200 of MNIST's
+# images at 8×8 159 are right if they are drawn as strokes, 179 as they are; at 14×14 199 and 196)
+MAX_TINY_SIDE = 10
 # pixels of the working copy: if digits of a page are lower in the median, a closer look is taken
 MIN_PAGE_HEIGHT = 48
 # × the usual height: the margin of that closer look around all digits
@@ -107,6 +110,8 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
         view = max((each for each in (view, wider) if each), key=lambda each: each.quality, default=None)
     if view is None:
         return []
+    if max(grey.levels.shape) <= MAX_TINY_SIDE:
+        return [view.tiny_digit()]
     if digits == "many":
         return _digits_of_page(view, page_of(view.parts), light_on_dark)
     digit = one_digit(view.parts)
@@ -135,6 +140,13 @@ class _View:
     def quality(self) -> float:
         """How much the best digit looks like one, whatever the copy's scale."""
         return float(self.parts.best_quality() * max(self.grey.levels.shape))
+
+    def tiny_digit(self) -> PreparedDigit:
+        """Return all of a picture whose pixels are as wide as strokes as one digit, drawn in the levels that it has."""
+        dark = 255 - self.parts.grey.astype(np.float32)
+        strength = np.clip((dark - np.median(dark)) / max(1.0, float(dark.max() - np.median(dark))), 0, 1)
+        mask = self.parts.mask(one_digit(self.parts))
+        return PreparedDigit(render_levels(strength), _box(mask, self.grey, self.copy))
 
     @property
     def fills_picture(self) -> bool:

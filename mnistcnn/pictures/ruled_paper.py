@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mnistcnn.pictures.ink import WORKING_SIDE, faintest_ink
+from mnistcnn.pictures.ink import WORKING_SIDE, faintest_ink, shorter_side
 from mnistcnn.pictures.masks import stroke_width
 
 SLACK = np.ones((3, 3), np.uint8)  # pixels: a pixel with its neighbours, because Hough's lines are a pixel or two off
@@ -135,7 +135,7 @@ def _straight_lines(mask: np.ndarray) -> list[tuple[float, float]]:
     height, width = mask.shape
     half = cv2.resize(mask, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
     thin = half * (1 - cv2.morphologyEx(half, cv2.MORPH_OPEN, np.ones((TOO_WIDE, TOO_WIDE), np.uint8)))
-    votes = int(MIN_LINE_PIXELS * min(half.shape))
+    votes = int(MIN_LINE_PIXELS * shorter_side(half))
     if votes < MIN_VOTES or thin.sum() < MIN_PARALLEL * votes:
         return []
     found = cv2.HoughLines(thin, 1, np.pi / 360, votes)  # to a pixel and half a degree
@@ -160,7 +160,7 @@ def _rule_along(rho: float, theta: float, strongest: np.ndarray, wide: np.ndarra
     steps = np.arange(-1.5 * WORKING_SIDE, 1.5 * WORKING_SIDE, STEP)[:, None]  # to beyond any corner
     points = np.rint((2 * rho + 0.5) * normal + steps * [-normal[1], normal[0]]).astype(int)  # (n, 2) x, y
     points = points[((points >= 0) & (points < (width, height))).all(1)]
-    if len(points) < MIN_POINTS * min(wide.shape):
+    if len(points) < MIN_POINTS * shorter_side(wide):
         return None
     on, *beside = (
         wide[np.clip(points[:, 1] + dy, 0, height - 1), np.clip(points[:, 0] + dx, 0, width - 1)].mean()

@@ -17,6 +17,8 @@ from mnistcnn.runtime.signals import ended_by_signals
 JOIN_SECONDS = 10
 # seconds: each node must say by then what is installed on it
 ANSWER_SECONDS = 60
+# variables: a process of the cluster computes on one core, whatever its machine has (NumPy, TensorFlow)
+ONE_CORE = {"OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 # a program: join the cluster at an address, or print why not on one line
 _JOIN = """
 import sys, ray
@@ -47,7 +49,7 @@ def joined_cluster(address: str, backend: str) -> Iterator[None]:
     # When a node dies, Ray prints pages of its log as if they were answers.
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         with ended_by_signals():  # Ray takes SIGTERM for itself, and leaves it so
-            ray.init(address=address, log_to_driver=False, configure_logging=False)
+            ray.init(address=address, log_to_driver=False, configure_logging=False, runtime_env={"env_vars": ONE_CORE})
         try:
             _require_same_versions(backend)
             yield

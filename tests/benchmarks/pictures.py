@@ -204,7 +204,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
 }
 
 # by name: what is done to a picture with half of the usual strength, and with one and a half of it
-VARIED: dict[str, Callable[[Grey, np.random.Generator, float], Grey]] = {
+VARIED: dict[str, Callable[..., Grey]] = {
     "rotated +15°": lambda grey, rng, strength: turned(grey, 15 * strength),
     "rotated −15°": lambda grey, rng, strength: turned(grey, -15 * strength),
     "light gradient": light_gradient,

@@ -76,11 +76,11 @@ def page(digit: int, make: Make, rng: np.random.Generator) -> np.ndarray:
     pen = max(2, round(make.pen * make.height))
     room = np.array([WIDTH, HEIGHT]) - make.height - 2 * pen
     corner = rng.integers(pen, pen + np.maximum(room, 1))
-    ink = np.zeros((HEIGHT, WIDTH), np.uint8)
+    ink: np.ndarray = np.zeros((HEIGHT, WIDTH), np.uint8)
     for stroke in STROKES[digit]:
         points = np.rint(corner + np.array(stroke) * make.height).astype(np.int32)
         cv2.polylines(ink, [points], False, 255, pen, cv2.LINE_AA)
-    lines = np.zeros((3 * HEIGHT, 3 * WIDTH), np.uint8)
+    lines: np.ndarray = np.zeros((3 * HEIGHT, 3 * WIDTH), np.uint8)
     lines[int(rng.integers(make.spacing)) :: make.spacing] = 1
     if make.paper == "squared":
         lines[:, int(rng.integers(make.spacing)) :: make.spacing] = 1
@@ -88,7 +88,7 @@ def page(digit: int, make: Make, rng: np.random.Generator) -> np.ndarray:
     turn = cv2.getRotationMatrix2D((1.5 * WIDTH, 1.5 * HEIGHT), make.tilt, 1.0)
     turned = cv2.warpAffine(lines, turn, lines.shape[::-1])[HEIGHT : 2 * HEIGHT, WIDTH : 2 * WIDTH]
     layers = [(turned, make.level), (ink, INK)]
-    grey = np.full((HEIGHT, WIDTH), PAPER, np.float32)
+    grey: np.ndarray = np.full((HEIGHT, WIDTH), PAPER, np.float32)
     for cover, level in layers if make.lies == "under" else reversed(layers):
         share = cover.astype(np.float32) / 255
         grey = grey * (1 - share) + level * share

@@ -26,6 +26,7 @@ from mnistcnn.results import text_of
 
 SIZE = (480, 400)  # pixels: the height and width of a page
 HEIGHT = 155  # pixels: the usual height of the digit
+MAX_WIDTH = 250  # pixels: a digit that would be wider is drawn lower
 PAPER, INK, RED = (226, 226, 226), (40, 40, 40), (210, 40, 40)  # red, green, blue
 
 Colour = tuple[int, int, int]
@@ -74,7 +75,7 @@ class Page:
 def enlarged(image: np.ndarray, height: int) -> np.ndarray:
     """Return the ink (h, w) in [0, 1] of one of MNIST's images, sharpened, at a height in pixels."""
     x, y, width, tall = cv2.boundingRect((image > 60).astype(np.uint8))
-    scale = height / tall
+    scale = min(height / tall, MAX_WIDTH / width)
     around = np.pad(image[y : y + tall, x : x + width], 2)
     large = cv2.resize(around, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) / 255
     return np.asarray(np.clip((cv2.GaussianBlur(large, (0, 0), 0.02 * height) - 0.4) / 0.2, 0, 1))

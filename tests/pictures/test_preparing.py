@@ -292,6 +292,23 @@ def test_the_digits_of_a_page_have_their_places_on_a_drawing_of_it() -> None:
     assert page[~is_in_box].min() > 200
 
 
+def test_a_picture_of_eight_pixels_is_drawn_in_its_levels() -> None:
+    """A picture whose pixels are as wide as strokes gives soft strokes where they were, in either polarity."""
+    tiny = np.asarray(cv2.resize(seven(thick=24), (8, 8), interpolation=cv2.INTER_AREA))
+    assert difference(read(tiny), CLEAN) < 0.3
+    assert np.abs(read(255 - tiny).astype(int) - read(tiny)).max() < 30
+
+
+@pytest.mark.parametrize("hole", [False, True], ids=["a 7", "a 0"])
+def test_a_black_tile_on_a_white_page_is_a_sheet(hole: bool) -> None:
+    """The digit on a black tile is read, and not the tile or the hole in it, if the tile has a white margin."""
+    tile = np.asarray(
+        cv2.ellipse(np.zeros((300, 300), np.uint8), (150, 150), (60, 90), 20, 0, 360, 255, 26, cv2.LINE_AA)
+    )
+    tile = tile if hole else 255 - seven(ink=0, paper=255)
+    assert difference(read(np.pad(tile, 80, constant_values=255)), read(tile)) < 0.1
+
+
 def test_a_small_digit_on_ruled_paper_is_looked_at_without_the_rules() -> None:
     """The closer look at a small 7 takes no rule for a stroke, though few rules lie in it: one digit is found."""
     levels = np.full((625, 1000), 255, np.uint8)
