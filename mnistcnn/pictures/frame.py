@@ -17,6 +17,9 @@ MAX_FRAME_STROKE = 0.13
 MIN_RECTANGULARITY = 0.9
 # the same for a frame that has no margin within it: the loops of a square 8 are not equally wide
 MIN_CLOSE_RECTANGULARITY = 0.97
+# × the frame's longer side: a part of the frame is at least so long, or it is a page, framed by digits (not swept; of
+# 12 made pages of MNIST's validation images one lost its outer digits without it)
+MIN_SIDE_DRAWN = 0.4
 # share of a frame's outline within the picture that is drawn at least: a frame may be broken (132 photos right from
 # 0.8 to 1, not at 0.7)
 MIN_OUTLINE_DRAWN = 0.85
@@ -65,6 +68,8 @@ def _framed(mask: np.ndarray, strokes: np.ndarray) -> np.ndarray | None:
     side = min(rectangle[1])
     enclosed = _filled(hull, mask.shape)
     corners = np.rint(cv2.boxPoints(rectangle)).astype(int)
+    if _longest_part(strokes) < MIN_SIDE_DRAWN * max(rectangle[1]):
+        return None
     rectangularity = float(enclosed.sum() / max(1, _filled(corners, mask.shape).sum()))
     if enclosed.all() or rectangularity < MIN_RECTANGULARITY:
         return None
@@ -125,6 +130,12 @@ def _is_line(content: np.ndarray, width: float) -> bool:
     """Tell whether a mask holds nothing but a straight line, about as wide as the frame's strokes."""
     points = cv2.findNonZero(content)
     return points is None or min(cv2.minAreaRect(points)[1]) < MIN_CONTENT_WIDTH * width
+
+
+def _longest_part(mask: np.ndarray) -> float:
+    """Return the length in pixels of the longest diagonal of a connected part's box."""
+    boxes = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]  # without the paper
+    return float(np.hypot(boxes[:, 2], boxes[:, 3]).max())
 
 
 def _long_parts(mask: np.ndarray) -> list[np.ndarray]:

@@ -47,3 +47,12 @@ def test_no_digit_of_mnist_is_taken_for_a_frame(mnist_path: str) -> None:
     for image in load_dataset(mnist_path).split("test").images:
         mask = (cv2.resize(image, (512, 512), interpolation=cv2.INTER_CUBIC) > 110).astype(np.uint8)
         assert np.array_equal(erase_frame(mask), mask)
+
+
+def test_the_outer_digits_of_a_page_are_not_a_frame() -> None:
+    """Of a page of marks in rows and columns nothing is erased."""
+    page = np.zeros((320, 480), np.uint8)
+    for top in range(30, 280, 30):
+        for left in range(30, 430, 24):
+            cv2.ellipse(page, (left + 10, top + 12), (9, 12), 0, 0, 360, 1, 3)
+    assert np.array_equal(erase_frame(page), page)
