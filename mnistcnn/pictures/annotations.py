@@ -16,7 +16,7 @@ from mnistcnn.pictures.strokes import Parts
 # × the best score: a part with less is too small to be, or to have, an annotation
 MIN_SCORE = 0.1
 # count: if a picture has more parts, it is a number or a page, in which a 1 must not be taken for a parenthesis
-MAX_PARTS = 4
+MAX_PARTS = 3
 # share of the rows or columns across a stroke in which it is a single run of pixels
 MIN_SINGLE_RUNS = 0.9
 
