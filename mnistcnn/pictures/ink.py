@@ -76,16 +76,16 @@ MIN_INK_PIXELS = 16
 OTSU_SHARE = 0.85
 
 
-def working_copy(grey: np.ndarray, least: int = MIN_WORKING_SIDE, most: int = WORKING_SIDE) -> np.ndarray:
+def working_copy(grey: np.ndarray, most: int = WORKING_SIDE) -> np.ndarray:
     """Return grey levels (H, W) uint8 without stray pixels and most of the grain, scaled only as far as need be.
 
-    Its longer side has at least `least` and at most `most` pixels.
+    Its longer side has at least MIN_WORKING_SIDE and at most `most` pixels.
     """
     has_grain = max(grey.shape) >= MIN_GRAIN_SIDE
     if has_grain:
         # A pixel darker or lighter than all its neighbours is salt or pepper; in a thin stroke a neighbour is as dark.
         grey = np.clip(grey, cv2.erode(grey, RING), cv2.dilate(grey, RING))
-    scale = min(most, max(least, *grey.shape)) / max(grey.shape)
+    scale = min(most, max(MIN_WORKING_SIDE, *grey.shape)) / max(grey.shape)
     size = [max(1, round(length * scale)) for length in grey.shape[::-1]]
     if scale < 1:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

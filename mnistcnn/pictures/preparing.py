@@ -193,8 +193,7 @@ def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None
     levels = np.ascontiguousarray(grey.levels[top:bottom, left:right])
     closer = replace(grey, levels=levels, left=grey.left + int(left), top=grey.top + int(top))
     side = max(levels.shape) / (page.height * scale) * MIN_PAGE_HEIGHT
-    side = min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side)))
-    copy = working_copy(levels, side, side)
+    copy = working_copy(levels, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
     # The whole page shows better than a part of it which lines are rules.
     rows, columns = (
         slice(int(first / scale), math.ceil(last / scale)) for first, last in ((top, bottom), (left, right))
