@@ -26,8 +26,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upr
 
 # share of the picture's width or height: a digit that takes more and reaches the border may have been cut out
 MIN_FILLING = 0.6
-# × the longer side: a picture whose shorter side is less may be cut around a 1
-MAX_NARROW = 0.5
+# × its height: a picture of a width in between may be cut around a 1
+MIN_NARROW, MAX_NARROW = 0.05, 0.5
 # pixels: in a picture whose longer side is no longer, strokes are thinner than a pixel (not swept; of 200 of MNIST's
 # images at 8×8 159 are right if they are drawn as strokes, 179 as they are; at 14×14 199 and 196)
 MAX_TINY_SIDE = 10
@@ -215,7 +215,8 @@ def _view(
 
 def _is_narrow(grey: GreyPicture) -> bool:
     """Tell whether a picture may be cut so closely around a 1 that nothing else is left in it."""
-    return bool(min(grey.levels.shape) < MAX_NARROW * max(grey.levels.shape))
+    height, width = grey.levels.shape
+    return bool(MIN_NARROW < width / height < MAX_NARROW)
 
 
 def _with_margin(grey: GreyPicture) -> GreyPicture:
