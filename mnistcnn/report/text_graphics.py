@@ -18,6 +18,8 @@ INK = 64
 BRAILLE = 0x2800
 # bit of each dot of a braille character, by row and column
 DOTS = {(0, 0): 1, (1, 0): 2, (2, 0): 4, (0, 1): 8, (1, 1): 16, (2, 1): 32, (3, 0): 64, (3, 1): 128}
+# shares of red, green and blue: without a tint
+PLAIN = (1.0, 1.0, 1.0)
 # shares of red, green and blue: boxes are tinted orange and blue, which the colour-blind tell apart
 BOX_TINTS = ((1.0, 0.75, 0.35), (0.55, 0.8, 1.0))
 # Rich's style: of a box's number
@@ -73,13 +75,7 @@ def drawn(image: Sequence[Sequence[int]], *, color: bool) -> list[list[tuple[str
     """
     if not color:
         return [[(line, "")] for line in shaded(image)]
-    return [
-        [
-            ("▀", f"rgb({top},{top},{top}) on rgb({bottom},{bottom},{bottom})")
-            for top, bottom in zip(upper, lower, strict=True)
-        ]
-        for upper, lower in zip(image[0::2], image[1::2], strict=True)
-    ]
+    return _half_blocks([[_rgb(level) for level in row] for row in image])
 
 
 def marked(
@@ -92,17 +88,11 @@ def marked(
     """
     rows = [list(row) for row in picture] + [list(picture[-1])] * (len(picture) % 2)
     if color:
-        tints = [[(1.0, 1.0, 1.0)] * len(row) for row in rows]
+        tints = [[PLAIN] * len(row) for row in rows]
         for number, (left, top, right, bottom) in enumerate(boxes):
             for tinted in tints[max(top, 0) : bottom]:
                 tinted[max(left, 0) : right] = [BOX_TINTS[number % 2]] * len(tinted[max(left, 0) : right])
-        colours = [
-            [_rgb(level, tint) for level, tint in zip(*row, strict=True)] for row in zip(rows, tints, strict=True)
-        ]
-        lines = [
-            [("▀", f"{top} on {bottom}") for top, bottom in zip(upper, lower, strict=True)]
-            for upper, lower in zip(colours[0::2], colours[1::2], strict=True)
-        ]
+        lines = _half_blocks([list(map(_rgb, *row)) for row in zip(rows, tints, strict=True)])
     else:
         lines = [[(shade, "") for shade in line] for line in shaded(rows)]
     for number, (left, top, _, _) in enumerate(boxes, start=1):
@@ -112,6 +102,14 @@ def marked(
     return lines
 
 
-def _rgb(level: int, tint: tuple[float, float, float]) -> str:
+def _half_blocks(colours: Sequence[Sequence[str]]) -> list[list[tuple[str, str]]]:
+    """Return colours (h, w), of an even h, as h / 2 lines of half blocks, each of which shows two of them."""
+    return [
+        [("▀", f"{top} on {bottom}") for top, bottom in zip(upper, lower, strict=True)]
+        for upper, lower in zip(colours[0::2], colours[1::2], strict=True)
+    ]
+
+
+def _rgb(level: int, tint: tuple[float, float, float] = PLAIN) -> str:
     """Return Rich's name of a grey level from 0 to 255 under a tint."""
     return f"rgb({','.join(str(round(level * share)) for share in tint)})"
