@@ -15,6 +15,7 @@ from mnistcnn.model.inputs import model_inputs
 from mnistcnn.runtime.team import ALONE, Team
 from mnistcnn.training.augmentation import augment
 
+Batch = tuple[np.ndarray, np.ndarray]  # inputs (batch, 28, 28, 1) float32 and labels (batch, 10) float32
 PREFETCHED_BATCHES = 16  # batches: computed ahead of the step that needs them (5 MB with batches of 100)
 STEPS_PER_BLOCK = 100  # steps: the positions of so many go from Python to the pipeline at once
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.model.network import build_model, initial_weights, logits_model
+from mnistcnn.training.batches import Batch
 from mnistcnn.training.callbacks import LastBatch, steps_taken
 from mnistcnn.training.jax_steps import steps_on_jax
 from mnistcnn.training.kernels import faster_layers
@@ -22,7 +23,7 @@ from mnistcnn.training.optimizer import make_optimizer
 from mnistcnn.training.torch_steps import steps_on_torch
 
 # a function: takes a step on each of some batches, and returns the labels and the logits of the last
-Steps = Callable[[Iterable[tuple[np.ndarray, np.ndarray]]], tuple[Any, Any]]
+Steps = Callable[[Iterable[Batch]], tuple[Any, Any]]
 MAX_STEPS_PER_EXECUTION = 50  # steps: the most that a graceful stop waits for
 
 

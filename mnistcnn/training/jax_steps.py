@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-Batch = tuple[np.ndarray, np.ndarray]
+from mnistcnn.training.batches import Batch
 
 
 def steps_on_jax(model: keras.Model, loss: Callable[[Any, Any], Any]) -> Callable[[Iterable[Batch]], tuple[Any, Any]]:

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
-import numpy as np
 
 from mnistcnn.config import TrainConfig
+from mnistcnn.training.batches import Batch
 from mnistcnn.training.kernels import moments_of
 from mnistcnn.training.optimizer import rate_at
-
-Batch = tuple[np.ndarray, np.ndarray]
 
 
 def steps_on_torch(model: keras.Model, config: TrainConfig) -> Callable[[Iterable[Batch]], tuple[Any, Any]]:
