@@ -13,10 +13,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from strangers import picture
 
 from mnistcnn.inference.prediction import predict_numbers
 from mnistcnn.model.model_file import load_model
-from mnistcnn.pictures.finding import Picture
 
 WIDTH, HEIGHT = 1000, 625  # pixels of a page
 PAPER, INK = 255, 20  # grey levels
@@ -112,9 +112,7 @@ def main() -> None:
                 others = {name: values[rng.integers(len(values))] for name, values in VALUES.items()}
                 make = replace(Make(**others), **{field.name: value})
                 drawn.append((number % 10, make, page(number % 10, make, rng)))
-            pictures = [
-                Picture(f"{digit} {make}", cv2.imencode(".png", grey)[1].tobytes()) for digit, make, grey in drawn
-            ]
+            pictures = [picture(f"{digit} {make}", grey) for digit, make, grey in drawn]
             right = sure = 0
             misread = []
             for (digit, _, grey), found in zip(drawn, predict_numbers(model, pictures), strict=True):

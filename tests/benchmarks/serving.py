@@ -6,7 +6,6 @@ The clients are threads of this program on the same machine, so they take their 
 """
 
 import argparse
-import io
 import json
 import random
 import statistics
@@ -24,7 +23,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
+from pictures import png
 from PIL import Image
 from table import Row, setting, table
 
@@ -78,13 +77,6 @@ def ask(connection: HTTPConnection, body: bytes, headers: Mapping[str, str] | No
     return answer.status, json.loads(answer.read()).get("text", "")
 
 
-def png(image: np.ndarray) -> bytes:
-    """Return an image as a PNG file."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
 def drawings() -> list[tuple[bytes, str]]:
     """Return digits as the page sends them, dark on 280×280 pixels of white, and what they are."""
     test = load_dataset("sample").split("test")
@@ -93,7 +85,7 @@ def drawings() -> list[tuple[bytes, str]]:
         large = Image.fromarray(255 - image).resize((224, 224), Image.Resampling.BICUBIC)
         page = Image.new("L", (280, 280), 255)
         page.paste(large.point(lambda level: 0 if level < THRESHOLD else 255), (28, 28))
-        found.append((png(np.array(page)), str(label)))
+        found.append((png(page), str(label)))
     return found
 
 

@@ -3,15 +3,14 @@
 python tests/benchmarks/stored.py --model mnistcnn.keras --data PATH [--split test] [--count 200] [--only NAME]
 """
 
-import argparse
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 
 import cv2
 import numpy as np
+from pictures import png
 from PIL import Image
-from surroundings import print_row
+from surroundings import options_for, print_header, print_row
 
 from mnistcnn.data.sources import load_dataset
 from mnistcnn.model.model_file import load_model
@@ -60,28 +59,25 @@ STORED: dict[str, Stored] = {
 
 def encoded(levels: np.ndarray) -> bytes:
     """Return levels as a PNG, or as a TIFF if they are floats."""
+    image = Image.fromarray(levels)
+    if levels.dtype != np.float32:
+        return png(image)
     file = BytesIO()
-    Image.fromarray(levels).save(file, "TIFF" if levels.dtype == np.float32 else "PNG")
+    image.save(file, "TIFF")
     return file.getvalue()
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--data", required=True, help="as for mnistcnn train")
-    parser.add_argument("--split", default="test")
-    parser.add_argument("--count", type=int, default=200, help="images, the first of the split")
-    parser.add_argument("--only", action="append", help="a way's name; more than once for several")
-    options = parser.parse_args()
+    options = options_for(__doc__, 200)
     trained = load_model(options.model, "numpy")
     split = load_dataset(options.data).split(options.split)[: options.count]
-    print("| what | right | of them unsure | wrong and sure | wrong |\n|---|---|---|---|---|")
+    print_header()
     for way in options.only or STORED:
         made = [
             (encoded(STORED[way](image)), str(label)) for image, label in zip(split.images, split.labels, strict=True)
         ]
-        print_row(way, trained, made, "auto")
+        print_row(way, trained, made, options.digits)
 
 
 if __name__ == "__main__":

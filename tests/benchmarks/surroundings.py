@@ -14,6 +14,7 @@ from typing import get_args
 
 import cv2
 import numpy as np
+from pictures import png
 from PIL import Image, ImageDraw, ImageFont
 
 from mnistcnn.config import Digits
@@ -302,12 +303,8 @@ def pictures(kind: str, split: Split, count: int) -> Iterator[Made]:
     of_digit = [np.flatnonzero(split.labels == digit) for digit in range(10)]
     for number in range(count):
         place = rng.choice(of_digit[number % 10])
-        yield png(photo(KINDS[kind](split.images[place], rng, number % 10))), str(split.labels[place])
-
-
-def png(colours: np.ndarray) -> bytes:
-    """Encode colours (H, W, 3) uint8."""
-    return cv2.imencode(".png", colours[..., ::-1])[1].tobytes()
+        page = Image.fromarray(photo(KINDS[kind](split.images[place], rng, number % 10)))
+        yield png(page), str(split.labels[place])
 
 
 def print_row(kind: str, trained: TrainedModel, made: list[Made], digits: Digits) -> None:
@@ -324,19 +321,29 @@ def print_row(kind: str, trained: TrainedModel, made: list[Made], digits: Digits
     print(f"| {kind} | {len(made) - len(wrong)} of {len(made)} | {unsure} | {sure} | {misses} |", flush=True)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_for(description: str | None, count: int) -> argparse.Namespace:
+    """Return the options of a command line: the model, the data, how many pictures of each row, and which rows."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", required=True, help="as for mnistcnn train")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--count", type=int, default=80, help="pictures of each kind")
+    parser.add_argument("--count", type=int, default=count, help="pictures of each row")
     parser.add_argument("--digits", choices=get_args(Digits), default="auto")
-    parser.add_argument("--only", action="append", help="a kind's name; more than once for several")
-    options = parser.parse_args()
+    parser.add_argument("--only", action="append", help="a row's name; more than once for several")
+    return parser.parse_args()
+
+
+def print_header() -> None:
+    """Print the header of the table, whose rows `print_row` prints."""
+    print("| what | right | of them unsure | wrong and sure | wrong |\n|---|---|---|---|---|")
+
+
+def main() -> None:
+    """Print the table."""
+    options = options_for(__doc__, 80)
     trained = load_model(options.model, "numpy")
     split = load_dataset(options.data).split(options.split)
-    print("| what | right | of them unsure | wrong and sure | wrong |\n|---|---|---|---|---|")
+    print_header()
     for kind in options.only or KINDS:
         print_row(kind, trained, list(pictures(kind, split, options.count)), options.digits)
 
