@@ -1,4 +1,4 @@
-"""A filter of what is written beside digits and is none: parts of the ink → the same without annotations.
+"""A filter of what is written beside digits and is not a digit: parts of the ink → the same without annotations.
 
 An annotation is a parenthesis, a tick, or the line under a digit, told by its shape and by the digit that it stands
 beside. Nothing here knows which digit that is.
@@ -118,7 +118,7 @@ def parenthesis_side(shape: np.ndarray) -> int:
 
 
 def _stands_free(mark: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether a mark is no lower piece of another one, given their boxes: it does not stand below it."""
+    """Tell whether a mark does not stand above or below another one, as a piece of it would, given their boxes."""
     (x, _, width, _), (left, _, w, _) = mark, other
     return bool(min(x + width, left + w) - max(x, left) < MAX_OVERLAP * width)
 
@@ -159,7 +159,7 @@ def _shape(parts: Parts, part: int) -> np.ndarray:
 
 
 def _middle_line(shape: np.ndarray) -> np.ndarray | None:
-    """Return the middle column of each row of a stroke (H, W) uint8 that runs down; None if it is no such stroke."""
+    """Return the middle column of each row of a stroke (H, W) uint8 that runs down; None if it runs otherwise."""
     runs = (np.diff(np.pad(shape.astype(np.int8), ((0, 0), (1, 0))), axis=1) > 0).sum(axis=1)
     if float(np.mean(runs == 1)) < MIN_SINGLE_RUNS or not runs.all():
         return None

@@ -55,21 +55,25 @@ def erase_frame(mask: np.ndarray) -> np.ndarray:
     frame, has no empty margin within its outline, or is open at one side, or has nothing but a line within: not one of
     MNIST's test images, enlarged, is taken for a frame.
     """
-    for strokes in _long_parts(mask):
-        if (framed := _framed(mask, strokes)) is not None:
+    candidates, longest = _long_parts(mask)
+    for strokes in candidates:
+        if (framed := _framed(mask, strokes, longest)) is not None:
             return framed
     return mask
 
 
-def _framed(mask: np.ndarray, strokes: np.ndarray) -> np.ndarray | None:
-    """Return what strokes (H, W) uint8 of a mask frame, and None if they are not a frame."""
+def _framed(mask: np.ndarray, strokes: np.ndarray, longest: float) -> np.ndarray | None:
+    """Return what strokes (H, W) uint8 of a mask frame, and None if they are not a frame.
+
+    `longest` is the length in pixels of their longest connected part.
+    """
     hull = cv2.convexHull(cv2.findNonZero(strokes))
     rectangle = cv2.minAreaRect(hull)
     side = min(rectangle[1])
+    if longest < MIN_SIDE_DRAWN * max(rectangle[1]):
+        return None
     enclosed = _filled(hull, mask.shape)
     corners = np.rint(cv2.boxPoints(rectangle)).astype(int)
-    if _longest_part(strokes) < MIN_SIDE_DRAWN * max(rectangle[1]):
-        return None
     rectangularity = float(enclosed.sum() / max(1, _filled(corners, mask.shape).sum()))
     if enclosed.all() or rectangularity < MIN_RECTANGULARITY:
         return None
@@ -132,19 +136,19 @@ def _is_line(content: np.ndarray, width: float) -> bool:
     return points is None or min(cv2.minAreaRect(points)[1]) < MIN_CONTENT_WIDTH * width
 
 
-def _longest_part(mask: np.ndarray) -> float:
-    """Return the length in pixels of the longest diagonal of a connected part's box."""
-    boxes = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]  # without the paper
-    return float(np.hypot(boxes[:, 2], boxes[:, 3]).max())
+def _long_parts(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
+    """Return the masks of what may be a frame, and the length in pixels of their longest connected part.
 
-
-def _long_parts(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the masks of what may be a frame: all connected parts that are not specks, and the largest of them."""
+    All parts that are not specks may be one, and the longest alone. A part is as long as the diagonal of its box.
+    """
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     lengths = np.hypot(boxes[:, 2], boxes[:, 3]) * (np.arange(len(boxes)) > 0)  # part 0 is the paper
-    is_long = lengths > MIN_PART_LENGTH * lengths.max()
-    wanted = [is_long] if is_long.sum() == 1 else [is_long, lengths == lengths.max()]
-    return [part.astype(np.uint8)[labels] for part in wanted] if lengths.any() else []
+    longest = float(lengths.max())
+    if longest == 0:
+        return [], longest
+    is_long = lengths > MIN_PART_LENGTH * longest
+    wanted = [is_long] if is_long.sum() == 1 else [is_long, lengths == longest]
+    return [part.astype(np.uint8)[labels] for part in wanted], longest
 
 
 def _parts_with(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:

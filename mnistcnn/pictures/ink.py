@@ -135,6 +135,11 @@ def shorter_side(picture: np.ndarray) -> float:
     return float(max(min(picture.shape), MIN_ASPECT * max(picture.shape)))
 
 
+def longer_side(picture: np.ndarray) -> int:
+    """Return the longer side of a picture (H, W) in pixels, WORKING_SIDE at most, as a closer look may be larger."""
+    return int(min(WORKING_SIDE, max(picture.shape)))
+
+
 def levelled(ink: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Divide ink (H, W) in [0, 1] by its local strength, so that neither light nor a pen running dry makes it fade.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mnistcnn.pictures.ink import WORKING_SIDE, faintest_ink, shorter_side
+from mnistcnn.pictures.ink import WORKING_SIDE, faintest_ink, longer_side, shorter_side
 from mnistcnn.pictures.masks import stroke_width
 
 SLACK = np.ones((3, 3), np.uint8)  # pixels: a pixel with its neighbours, because Hough's lines are a pixel or two off
@@ -100,7 +100,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     lines = (printed > 0).astype(np.uint8)
     rest = mask & (1 - lines)
     strong = mask * (ink > INK_STRENGTH * max(rule.strength for rule in rules))
-    if _extent(strong) > MIN_STRONG_LENGTH * min(WORKING_SIDE, max(mask.shape)):
+    if _extent(strong) > MIN_STRONG_LENGTH * longer_side(mask):
         side = int(np.ceil(stroke_width(faint & lines))) + 3
         closed = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
         return np.asarray(np.where(lines * faint, closed, strong))
@@ -110,7 +110,7 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if (
         broad.any()
         and stroke_width(broad) > MIN_BROAD_WIDTH * rule_width
-        and _extent(broad) > MIN_BROAD_LENGTH * min(WORKING_SIDE, max(mask.shape))
+        and _extent(broad) > MIN_BROAD_LENGTH * longer_side(mask)
     ):
         return np.asarray(cv2.dilate(broad, np.ones((5, 5), np.uint8)) & mask)  # put back the corners that opening took
     return np.asarray(mask & (_closed(rest) | (ink > INK_STRENGTH * printed)))
@@ -118,9 +118,11 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _find_rules(ink: np.ndarray, mask: np.ndarray) -> list[Rule]:
     """Return the rules among the straight lines of the mask's thin parts."""
+    lines = _straight_lines(mask)
+    if not lines:
+        return []
     wide, strongest = cv2.dilate(mask, SLACK), cv2.dilate(ink, SLACK)
-    lines = [_rule_along(rho, theta, strongest, wide) for rho, theta in _straight_lines(mask)]
-    rules = [rule for rule in lines if rule is not None]
+    rules = [rule for line in lines if (rule := _rule_along(*line, strongest, wide)) is not None]
     rules = [
         rule
         for rule in rules

@@ -110,7 +110,9 @@ def _lone_quadrilateral(region: np.ndarray) -> np.ndarray | None:
     largest = int(np.argmax(area * within))
     if area[largest] * within[largest] < MIN_AREA * region.size:
         return None
-    if area[largest] < MIN_PLAIN * width[largest] * height[largest] / 2:  # a convex hull covers half its box at least
+    left, top, right, bottom = x[largest], y[largest], (x + width)[largest], (y + height)[largest]
+    box = region[top:bottom, left:right]
+    if box.sum() < MIN_PLAIN * box.size / 2:  # as is checked below: a convex hull covers half of its box at least
         return None
     hull = cv2.convexHull(cv2.findNonZero((labels == largest).astype(np.uint8)))
     filled = cv2.fillConvexPoly(np.zeros_like(region), hull, 1)

@@ -15,7 +15,6 @@ import numpy as np
 
 from mnistcnn.pictures.frame import erase_frame
 from mnistcnn.pictures.ink import (
-    WORKING_SIDE,
     darkness_of_ink,
     faintest_ink,
     full_ink,
@@ -23,6 +22,7 @@ from mnistcnn.pictures.ink import (
     ink_mask,
     is_drawn,
     levelled,
+    longer_side,
     missing_light,
 )
 from mnistcnn.pictures.masks import stroke_variation, stroke_width
@@ -73,6 +73,8 @@ MISSED_SHARE = 0.25
 # × the range of the picture's levels: so is paper that is lighter by less than this, as enlarging makes the edges of
 # strokes darker than their middle (of 132 photos with all changes at once one more is right up to 0.03 than at 0.035)
 MISSED_RANGE = 0.02
+# share of the paper's light: ink is taken to leave at least so much, so that black ink has a paper
+MIN_LIGHT_LEFT = 0.05
 # exponent that lowers a digit's quality for the share of the paper around it that is as dark as its ink (of 40 digits
 # of a broad pen 24 are right at 0, 32 at 5, 39 at 15; of 132 photos in a hard shadow 130 at each)
 MISSED_PENALTY = 15
@@ -161,9 +163,10 @@ class Parts:
         near = np.ones((2 * MISSED_REACH + 1, 2 * MISSED_REACH + 1), np.uint8)
         darkest = cv2.erode(np.where(strokes, grey, 255).astype(np.uint8), near)
         strongest = cv2.dilate(strokes * self.missing[there], near)
-        contrast = darkest / np.maximum(1 - strongest, 0.05) - darkest  # of the ink's own paper with it
-        alike = np.maximum(MISSED_SHARE * contrast, MISSED_RANGE * float(np.ptp(self.grey.astype(np.int16))))
-        around = cv2.dilate(strokes, near) > self.inked[there]
+        contrast = darkest / np.maximum(1 - strongest, MIN_LIGHT_LEFT) - darkest  # between that ink and its paper
+        span = int(self.grey.max()) - int(self.grey.min())
+        alike = np.maximum(MISSED_SHARE * contrast, MISSED_RANGE * span)
+        around = (cv2.dilate(strokes, near) > 0) & (self.inked[there] == 0)
         return float((grey < darkest + alike)[around].mean()) if around.any() else 0.0
 
 
@@ -203,7 +206,7 @@ def _parts_within_reach(grey: np.ndarray, reach: float, printed: np.ndarray | No
     scores = np.zeros(count)
     for part in range(1, count):
         x, y, width, height, _ = boxes[part]
-        if max(width, height) < MIN_PART_SIDE * min(WORKING_SIDE, max(mask.shape)):
+        if max(width, height) < MIN_PART_SIDE * longer_side(mask):
             continue
         there = labels[y : y + height, x : x + width] == part
         strength = float(ink[y : y + height, x : x + width][there].mean())

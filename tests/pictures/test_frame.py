@@ -50,7 +50,7 @@ def test_no_digit_of_mnist_is_taken_for_a_frame(mnist_path: str) -> None:
 
 
 def test_the_outer_digits_of_a_page_are_not_a_frame() -> None:
-    """Of a page of marks in rows and columns nothing is erased."""
+    """Nothing is erased from a page of marks in rows and columns."""
     page = np.zeros((320, 480), np.uint8)
     for top in range(30, 280, 30):
         for left in range(30, 430, 24):
