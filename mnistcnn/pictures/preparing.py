@@ -106,7 +106,7 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     view = _view(grey, copy, light_on_dark)
     if view.fills_picture if view else _is_narrow(grey):
         framed = _with_margin(grey)
-        wider = _view(framed, working_copy(framed.levels), light_on_dark)
+        wider = _view(framed, working_copy(framed.levels), light_on_dark, view)
         view = max((each for each in (view, wider) if each), key=lambda each: each.quality, default=None)
     if view is None:
         return []
@@ -147,6 +147,16 @@ class _View:
         strength = np.clip((dark - np.median(dark)) / max(1.0, float(dark.max() - np.median(dark))), 0, 1)
         mask = self.parts.mask(one_digit(self.parts))
         return PreparedDigit(render_levels(strength), _box(mask, self.grey, self.copy))
+
+    def printed_on(self, grey: GreyPicture, copy: np.ndarray) -> np.ndarray:
+        """Return the mask, on another working copy, of what is printed: a copy of a part of the picture, or of more."""
+        pixel = max(self.grey.levels.shape) / max(self.copy.shape)  # width of a pixel of the copy, in the levels
+        scale = max(grey.levels.shape) / max(copy.shape) / pixel
+        left, top = (grey.left - self.grey.left) / pixel, (grey.top - self.grey.top) / pixel
+        place = np.array([[scale, 0, left], [0, scale, top]])
+        return cv2.warpAffine(
+            self.parts.printed(), place, copy.shape[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        )
 
     @property
     def fills_picture(self) -> bool:
@@ -194,21 +204,18 @@ def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None
     closer = replace(grey, levels=levels, left=grey.left + int(left), top=grey.top + int(top))
     side = max(levels.shape) / (page.height * scale) * MIN_PAGE_HEIGHT
     copy = working_copy(levels, min(MAX_PAGE_SIDE, max(WORKING_SIDE, round(side))))
-    # The whole page shows better than a part of it which lines are rules.
-    rows, columns = (
-        slice(int(first / scale), math.ceil(last / scale)) for first, last in ((top, bottom), (left, right))
-    )
-    printed = cv2.resize(view.parts.printed()[rows, columns], copy.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return _view(closer, copy, light_on_dark, printed)
+    return _view(closer, copy, light_on_dark, view)
 
 
 def _view(
-    grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None, printed: np.ndarray | None = None
+    grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None, first: _View | None = None
 ) -> _View | None:
     """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke.
 
-    `printed` is the mask of what is known not to be written.
+    `first` is an earlier look at the same picture: it shows better which lines are rules than a part of the picture
+    does, or the picture in a margin, in which no line reaches from side to side.
     """
+    printed = None if first is None else first.printed_on(grey, copy)
     parts = find_parts(copy, light_on_dark, printed)
     return None if parts is None else _View(grey, copy, without_annotations(parts))
 
