@@ -104,6 +104,8 @@ def erase_rules(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         side = int(np.ceil(stroke_width(faint & lines))) + 3
         closed = cv2.morphologyEx(strong, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
         return np.asarray(np.where(lines * faint, closed, strong))
+    if not (mask & lines).any():
+        return mask
     rule_width = stroke_width(mask & lines)
     side = int(np.ceil(DISC * rule_width)) + 1
     broad = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))

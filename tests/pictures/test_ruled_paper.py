@@ -44,3 +44,13 @@ def test_a_stroke_stays_whole_where_a_pale_rule_is_printed_over_it() -> None:
     left = erase_rules(ink, (ink > 0.5).astype(np.uint8))
     assert cv2.connectedComponents(left, connectivity=4)[0] == 2
     assert not left[loop == 0].any()
+
+
+def test_rules_too_pale_for_ink_take_nothing_from_what_lies_between_them() -> None:
+    """A mask with no pixel on a rule is returned as it is."""
+    ink = np.zeros((512, 512), np.float32)
+    for row in range(20, 512, 40):
+        ink[row : row + 3] = 0.06
+    ink[36:42, 100:106] = 0.08
+    mask = (ink > 0.07).astype(np.uint8)
+    assert np.array_equal(erase_rules(ink, mask), mask)
