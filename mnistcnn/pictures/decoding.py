@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mnistcnn.errors import MnistcnnError, one_line
+from mnistcnn.pictures.ink import is_drawn
 from mnistcnn.pictures.opening import orientation, turned_upright, what_it_is, with_opened, without_unused_opacity
 from mnistcnn.pictures.pdf import page_image
 from mnistcnn.pictures.remote import read_uri
@@ -30,7 +31,7 @@ MAX_WORKING_PIXELS = 8_000_000
 # weights of red, green and blue in the luminance (ITU-R BT.601)
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
-# grey levels: if all of a picture's span fewer, they are stretched (not swept; none of the 132 photos does)
+# grey levels: if all of a drawing's span fewer, they are stretched (not swept; none of the 132 photos does)
 MIN_SPAN = 32
 
 # share of the opaque pixels' box: if more of it is opaque, paper stands in a transparent margin (132 photos right
@@ -170,14 +171,20 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _stretched(grey: GreyPicture) -> GreyPicture:
-    """Return a picture whose levels span little of their range, such as 0 and 1 alone, with levels that span all."""
+    """Return a drawing whose levels span little of their range, such as 0 and 1 alone, with levels that span all.
+
+    Any other picture is left as it is: stretched, the few levels of a blank page in uneven light would be stripes.
+    """
     low, high = int(grey.levels.min()), int(grey.levels.max())
     if high - low >= MIN_SPAN or grey.remark:
         return grey
     if high == low:
         return replace(grey, remark=f"all of it has one grey level, {low} of 0 to 255")
+    remark = f"its grey levels are {low} to {high} of 0 to 255"
+    if not is_drawn(grey.levels):
+        return replace(grey, remark=remark)
     levels = np.rint((grey.levels - np.float32(low)) * np.float32(255 / (high - low))).astype(np.uint8)
-    return replace(grey, levels=levels, remark=f"its grey levels are {low} to {high} of 0 to 255")
+    return replace(grey, levels=levels, remark=remark)
 
 
 def _levels(image: Image.Image) -> np.ndarray:

@@ -207,9 +207,7 @@ def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None
     return _view(closer, copy, light_on_dark, view)
 
 
-def _view(
-    grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None, first: _View | None = None
-) -> _View | None:
+def _view(grey: GreyPicture, copy: np.ndarray, light_on_dark: bool | None, first: _View | None = None) -> _View | None:
     """Return how a picture, given with its working copy, is looked at, or None if it shows no stroke.
 
     `first` is an earlier look at the same picture: it shows better which lines are rules than a part of the picture

@@ -66,6 +66,12 @@ def test_a_picture_that_spans_little_of_the_range_is_stretched(name: str) -> Non
     assert difference(read(levels(encoded(image, "TIFF" if image.mode == "F" else "PNG"))), CLEAN) < 0.05
 
 
+def test_the_few_levels_of_a_blank_page_are_left_as_they_are() -> None:
+    """A dark page in uneven light is not a drawing: its levels, which span little, would be stripes if stretched."""
+    page = np.tile(np.linspace(10, 24, 300).astype(np.uint8), (400, 1))
+    assert np.array_equal(levels(encoded(Image.fromarray(page))), page)
+
+
 def test_a_picture_without_a_digit_says_what_it_holds() -> None:
     """The error of a picture without a digit says that it has one level, few levels, or is transparent."""
     speck = np.zeros((300, 300), np.uint8)
