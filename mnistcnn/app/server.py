@@ -38,6 +38,9 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # Else the body of an answer waits 40 ms, until the client confirms its headers (Nagle's algorithm, RFC 896).
+        # asyncio asks for it on sockets that were made with the protocol's number alone.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.loop.call_later(PATIENCE_SECONDS, self._watch, None)
 
     def _watch(self, last: Any) -> None:
