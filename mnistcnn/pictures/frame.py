@@ -8,6 +8,8 @@ Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right w
 import cv2
 import numpy as np
 
+from mnistcnn.pictures.masks import convex_hull
+
 # × the longest part's diagonal: shorter parts are specks, and not looked at (132 photos right from 0.05 to 0.8)
 MIN_PART_LENGTH = 0.2
 # × the frame's shorter side: the widest strokes of a frame (132 photos right from 0.0325 to 0.52)
@@ -67,7 +69,7 @@ def _framed(mask: np.ndarray, strokes: np.ndarray, longest: float) -> np.ndarray
 
     `longest` is the length in pixels of their longest connected part.
     """
-    hull = cv2.convexHull(cv2.findNonZero(strokes))
+    hull = convex_hull(strokes)
     rectangle = cv2.minAreaRect(hull)
     side = min(rectangle[1])
     if longest < MIN_SIDE_DRAWN * max(rectangle[1]):

@@ -1,4 +1,4 @@
-"""Measures of a mask of strokes: how wide they are, and how much their width varies."""
+"""Measures of a mask of strokes: how wide they are, how much their width varies, and their convex hull."""
 
 import cv2
 import numpy as np
@@ -15,6 +15,23 @@ def stroke_width(mask: np.ndarray) -> float:
     """
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     return float(4 * distance[mask > 0].mean())
+
+
+def convex_hull(mask: np.ndarray) -> np.ndarray:
+    """Return the corners (n, 1, 2) of the convex hull of a mask (H, W) uint8 that is not empty.
+
+    The ends of its rows have the same hull as all of its pixels, and are few.
+    """
+    rows = np.flatnonzero(mask.any(axis=1))
+    inked = mask[rows] > 0
+    lefts, rights = inked.argmax(axis=1), mask.shape[1] - 1 - inked[:, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([lefts, rows], axis=1), np.stack([rights, rows], axis=1)])
+    return cv2.convexHull(ends.astype(np.int32)[:, np.newaxis])
+
+
+def with_margin(picture: np.ndarray, width: int) -> np.ndarray:
+    """Return a picture (H, W) with a margin of 0 around it, in pixels."""
+    return cv2.copyMakeBorder(picture, width, width, width, width, cv2.BORDER_CONSTANT, value=(0,))
 
 
 def stroke_variation(mask: np.ndarray) -> float:

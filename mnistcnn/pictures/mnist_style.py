@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mnistcnn.config import SIZE
-from mnistcnn.pictures.masks import stroke_width
+from mnistcnn.pictures.masks import stroke_width, with_margin
 
 BOX = 20  # pixels: the longer side of a digit, by MNIST's rules
 # pixels: the width of strokes; 2.7 ± 0.7 in MNIST's training images (three networks read 132, 128 and 129 of the photos
@@ -83,7 +83,7 @@ def render_levels(strength: np.ndarray) -> np.ndarray:
     """
     x, y, width, height = cv2.boundingRect((strength > MIN_LEVEL).astype(np.uint8))
     scale = BOX / max(width, height)
-    around = np.pad(strength, 1)[y : y + height + 2, x : x + width + 2]
+    around = with_margin(strength, 1)[y : y + height + 2, x : x + width + 2]
     size = [max(1, round(length * scale)) for length in around.shape[::-1]]
     digit = cv2.resize(around, size, interpolation=cv2.INTER_AREA)
     across, down = (SIZE / 2 - 0.5 - centre for centre in _centre_of_mass(digit))
@@ -102,10 +102,10 @@ def _enlarged(strokes: np.ndarray) -> np.ndarray:
     full = BOX * ENLARGEMENT
     scale = full / max(strokes.shape)
     if scale > 1:
-        strokes = np.pad(strokes, 1)
+        strokes = with_margin(strokes, 1)
     size = [max(1, round(length * scale)) for length in strokes.shape[::-1]]
     large = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    large = cv2.GaussianBlur(np.pad(large, full // 6), (0, 0), ROUNDING_BLUR)
+    large = cv2.GaussianBlur(with_margin(large, full // 6), (0, 0), ROUNDING_BLUR)
     return np.asarray(large > min(STROKE_THRESHOLD, large.max() / 2), np.uint8)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mnistcnn.pictures.decoding import GreyPicture
 from mnistcnn.pictures.ink import missing_light
-from mnistcnn.pictures.masks import stroke_width
+from mnistcnn.pictures.masks import convex_hull, stroke_width, with_margin
 
 # share of the picture's area: the smallest sheet (132 photos right from 0.005 to 0.08)
 MIN_AREA = 0.02
@@ -114,7 +114,7 @@ def _lone_quadrilateral(region: np.ndarray) -> np.ndarray | None:
     box = region[top:bottom, left:right]
     if box.sum() < MIN_PLAIN * box.size / 2:  # as is checked below: a convex hull covers half of its box at least
         return None
-    hull = cv2.convexHull(cv2.findNonZero((labels == largest).astype(np.uint8)))
+    hull = convex_hull(labels == largest)
     filled = cv2.fillConvexPoly(np.zeros_like(region), hull, 1)
     side = min(cv2.minAreaRect(hull)[1])
     if (
@@ -161,7 +161,7 @@ def _without_strips(grey: np.ndarray, sheet: np.ndarray, weakest: float) -> np.n
         is_tall = h >= max(MIN_WRITTEN_HEIGHT * min(width, height), MIN_WRITTEN_ASPECT * w)
         if not (is_tall or contact):
             continue
-        pen = stroke_width(np.pad(stroke, 1))
+        pen = stroke_width(with_margin(stroke, 1))
         if contact > MAX_CONTACT * pen:
             if (stroke * depth[box]).max() > MAX_STRIP_DEPTH * pen:
                 return None

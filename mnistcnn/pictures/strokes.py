@@ -125,9 +125,11 @@ class Parts:
 
     def mask(self, parts: Sequence[int]) -> np.ndarray:
         """Return the mask (H, W) uint8 of 0 and 1 of some parts."""
-        belongs = np.zeros(len(self.scores), np.uint8)
-        belongs[list(parts)] = 1
-        return np.asarray(belongs[self.labels])
+        first, *others = parts
+        mask = self.labels == first
+        for other in others:
+            mask |= self.labels == other
+        return np.asarray(mask, np.uint8)
 
     def printed(self) -> np.ndarray:
         """Return the mask (H, W) uint8 of 0 and 1 of the rules and the frame, a pixel wider than they are."""
@@ -189,7 +191,7 @@ def find_parts(grey: np.ndarray, light_on_dark: bool | None, printed: np.ndarray
     # In a drawing of two levels every reach that is wider than the strokes finds the same ink.
     reaches = REACHES[-1:] if is_drawn(grey) else REACHES
     found = [_parts_within_reach(paper, reach, printed) for paper in papers for reach in reaches]
-    best = max(found, key=Parts.best_quality)
+    best = found[0] if len(found) == 1 else max(found, key=Parts.best_quality)
     return best if best.ranked else None
 
 
