@@ -49,7 +49,9 @@ def batch_positions(size: int, batch_size: int, seed: int, steps: range) -> Iter
         yield np.concatenate(pieces).reshape(-1, batch_size)
 
 
-def training_batches(split: Split, config: TrainConfig, start_step: int = 0, team: Team = ALONE) -> tf.data.Dataset:
+def training_batches(
+    split: Split, config: TrainConfig, start_step: int = 0, team: Team = ALONE, *, workers: int = 1
+) -> tf.data.Dataset:
     """Return a run's batches, from its first or a later step to its last.
 
     The images stay uint8 until they are in a batch: that takes a quarter of the memory.
@@ -59,6 +61,7 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
         config: The run. With `augmentation` inputs are distorted; an input that shows no digit then gets even labels.
         start_step: The steps that were taken before.
         team: The processes that train together. Each gets its own rows of every batch.
+        workers: How many batches are computed at the same time; they come in their order, and are the same.
 
     Returns:
         Pairs of inputs (rows, 28, 28, 1) float32 in [0, 1] and labels (rows, 10) float32, one-hot or even.
@@ -84,7 +87,7 @@ def training_batches(split: Split, config: TrainConfig, start_step: int = 0, tea
         .unbatch()
         .apply(tf.data.experimental.assert_cardinality(config.steps - start_step))
         .enumerate(start=start_step)
-        .map(batch, num_parallel_calls=1, deterministic=True)
+        .map(batch, num_parallel_calls=workers, deterministic=True)
         .prefetch(PREFETCHED_BATCHES)
         .with_options(options)
     )

@@ -1,9 +1,11 @@
-"""What a GPU brings: train, evaluate and predict on each backend, on the GPU and on the CPU, and what they take.
+"""What a GPU brings: train, evaluate, predict and serve on each backend, on the GPU and on the CPU, and what they take.
 
 python tests/benchmarks/gpu.py --data FOLDER [--steps N] [--backends tensorflow jax torch] [--whole] [--device NAME]
+                               [--parts commands plain variants]
 
-Every command runs in a process of its own. `--whole` trains `best` to its end on the GPU. A backend that sees no GPU is
-skipped, with what it sees; without any the command ends there. Then plain programs train in turns with this one.
+Every command runs in a process of its own. `--whole` trains `best` to its end on the GPU. Then plain programs train in
+turns with this one, and ways to take PyTorch's steps on a GPU are compared. A backend that sees no GPU is skipped, with
+what it sees; without any the command ends there.
 """
 
 import argparse
@@ -14,10 +16,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import serving
+from cuda_steps import measure_variants
 from table import setting, table
 from training_speed import measure_backends
 
@@ -28,8 +33,11 @@ from mnistcnn.runtime.system_info import system_info
 MNISTCNN = [sys.executable, "-m", "mnistcnn"]
 LOG_EVERY = 50  # steps
 STEPS = 1_000  # of a recipe that is not trained to its end
+CPU_SHARE = 0.1  # of those steps on the CPU
+SERVING_SECONDS = 5.0
 ROUNDS = 3  # of plain programs
-PRECISIONS = ("float32", "bfloat16")
+PARTS = ("commands", "plain", "variants")
+PRECISIONS = ("float32", "bfloat16")  # on a GPU; on the CPU what `auto` takes
 
 
 def run(*arguments: object) -> str:
@@ -84,7 +92,7 @@ def devices_of(backend: BackendInfo, named: str | None) -> list[str]:
 def training_rows(backend: str, device: str, data: Path, folder: Path, steps: int, *, whole: bool) -> Iterator[str]:
     """Yield a row for each recipe and precision: the steps/s between records, once compiled, and what the run took."""
     for recipe in ("tutorial", "fast", "best"):
-        for precision in PRECISIONS:
+        for precision in ("auto",) if device == "cpu" else PRECISIONS:
             log = folder / "run.jsonl"
             length = RECIPES[recipe].steps if whole and recipe == "best" else min(steps, RECIPES[recipe].steps)
             taken = run(
@@ -99,13 +107,21 @@ def training_rows(backend: str, device: str, data: Path, folder: Path, steps: in
 
 
 def answering_rows(backend: str, device: str, data: Path, folder: Path) -> Iterator[str]:
-    """Yield rows of `evaluate` and `predict` on the 10,000 test images."""
+    """Yield rows of `evaluate` and `predict` on the 10,000 test images, and of `serve`."""
     on = ("--backend", backend, "--device", device)
     model = folder / "m.keras"
     taken = run("evaluate", *on, "-m", model, "--data", data)
     yield f"| {backend} on {device} | evaluate, 10,000 images | | {taken} |"
     taken = run("predict", *on, "-m", model, folder / "pictures", "--format", "jsonl")
     yield f"| {backend} on {device} | predict, 10,000 pictures | | {taken} |"
+    drawings = serving.drawings()
+    start = serving.start_seconds(drawings[0][0], *on)
+    with serving.running(*on) as server:
+        serving.latencies(server, drawings, 50)
+        wait = median(serving.latencies(server, drawings, 100))
+        rate = serving.answers_a_second(server, drawings, SERVING_SECONDS)
+        cells = f"{start:.1f} | {server.megabytes:.0f} | {asked_of_gpu('memory.used').split(' ')[0]}"
+    yield f"| {backend} on {device} | serve, to the first answer | {wait:.0f} ms, {rate:.0f} answers/s | {cells} |"
 
 
 def main() -> None:
@@ -116,6 +132,7 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", choices=TRAINING_BACKENDS, default=list(TRAINING_BACKENDS))
     parser.add_argument("--whole", action="store_true", help="train best to its end")
     parser.add_argument("--device", metavar="NAME", help="in place of the GPU and the CPU beside it")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
     backends = [backend for backend in system_info().backends if backend.name in options.backends]
     able = [backend for backend in backends if options.device or gpu_of(backend)]
@@ -125,21 +142,31 @@ def main() -> None:
             print(f"skipped {backend.name}: it sees no GPU ({found})")
     if not able:
         return
-    print(f"{setting()} {asked_of_gpu('name,memory.total,driver_version')}\n")
+    print(f"{setting()} {asked_of_gpu('name,memory.total,driver_version')}\n", flush=True)
+    if "variants" in options.parts and asked_of_gpu("name"):
+        print(f"{table(measure_variants())}\n", flush=True)
+    if "commands" in options.parts:
+        measure_commands(able, options)
+    if "plain" in options.parts and not options.device:
+        print(f"\n{table(measure_backends(options.data, ROUNDS, [backend.name for backend in able]))}")
+
+
+def measure_commands(backends: list[BackendInfo], options: argparse.Namespace) -> None:
+    """Print a row for each command on each backend and device, as soon as it has ended."""
     print("| backend | what | rate | seconds | MB | MB of the GPU |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         run("samples", folder / "pictures", "--data", options.data, "--count", 10_000)
-        for backend in able:
+        for backend in backends:
             for device in devices_of(backend, options.device):
+                steps = options.steps if device != "cpu" else round(CPU_SHARE * options.steps)
                 whole = options.whole and device != "cpu"
-                for row in (
-                    *training_rows(backend.name, device, options.data, folder, options.steps, whole=whole),
-                    *answering_rows(backend.name, device, options.data, folder),
-                ):
+                rows = chain(
+                    training_rows(backend.name, device, options.data, folder, steps, whole=whole),
+                    answering_rows(backend.name, device, options.data, folder),
+                )
+                for row in rows:
                     print(row, flush=True)
-    plain = [backend.name for backend in able if not options.device]
-    print(f"\n{table(measure_backends(options.data, ROUNDS, plain))}")
 
 
 if __name__ == "__main__":

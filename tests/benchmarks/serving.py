@@ -55,9 +55,9 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Run `mnistcnn serve` with the pretrained model."""
-    command = [sys.executable, "-m", "mnistcnn", "serve", "-m", "pretrained", "--port", "0", "--no-open"]
+def running(*options: str) -> Iterator[Server]:
+    """Run `mnistcnn serve` with the pretrained model, and further options."""
+    command = [sys.executable, "-m", "mnistcnn", "serve", "-m", "pretrained", "--port", "0", "--no-open", *options]
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process,
@@ -110,10 +110,10 @@ def hostile_requests(picture: bytes) -> list[tuple[bytes, dict[str, str]]]:
     ]
 
 
-def start_seconds(picture: bytes) -> float:
+def start_seconds(picture: bytes, *options: str) -> float:
     """Return the time from the start of the program to its first answer."""
     begun = time.perf_counter()
-    with running() as server, closing(server.connect()) as connection:
+    with running(*options) as server, closing(server.connect()) as connection:
         ask(connection, picture)
         return time.perf_counter() - begun
 

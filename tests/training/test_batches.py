@@ -56,6 +56,17 @@ def test_a_batch_is_scaled_images_and_one_hot_labels() -> None:
         assert np.array_equal(labels, np.eye(10, dtype=np.float32)[expected % 10])
 
 
+def test_batches_that_are_computed_at_the_same_time_are_the_same() -> None:
+    """With several workers the batches of `best` come in their order, and each is the same to the last bit."""
+    config = replace(RECIPES["best"], steps=6, batch_size=5)
+    alone, together = (
+        list(training_batches(split_of(20), config, workers=workers).as_numpy_iterator()) for workers in (1, 4)
+    )
+    assert len(alone) == len(together) == 6
+    for one, other in zip(alone, together, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 def test_what_shows_no_digit_has_even_labels() -> None:
     """`best` gives an image one-hot labels or, if its distortion shows no digit, a tenth for every digit."""
     batches = training_batches(load_dataset("sample").split("train"), RECIPES["best"]).take(20)
