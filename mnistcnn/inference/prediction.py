@@ -15,11 +15,12 @@ import numpy as np
 from mnistcnn.config import Digits, Invert
 from mnistcnn.errors import MnistcnnError
 from mnistcnn.inference.calibration import doubts
-from mnistcnn.inference.choosing import Answer, costs, digits_shown
+from mnistcnn.inference.choosing import Answer, costs, digits_shown, is_clear
 from mnistcnn.inference.measures import softmax
 from mnistcnn.model.model_file import TrainedModel
 from mnistcnn.pictures.finding import Picture
-from mnistcnn.pictures.preparing import PreparedDigit, read_digits
+from mnistcnn.pictures.prepared import PreparedDigit
+from mnistcnn.pictures.preparing import read_digits
 from mnistcnn.results import Prediction
 
 # pictures: the most that are decoded ahead and held at once
@@ -37,7 +38,7 @@ class PreparedPicture:
     error: str | None = None
 
     @property
-    def candidates(self) -> Sequence[PreparedDigit]:
+    def asked(self) -> Sequence[PreparedDigit]:
         """What the network is asked: the digits, and last, if there is one, the picture's one digit in their place."""
         alone = [digit.alone for digit in self.digits if digit.alone is not None]
         return [*self.digits, *alone]
@@ -128,17 +129,25 @@ def _prepared(picture: Picture, invert: Invert, digits: Digits) -> PreparedPictu
 
 def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> list[tuple[Prediction, ...]]:
     """Return the predictions for each picture of a batch, all of which the network reads at once."""
-    answers = iter(answers_to(trained, [digit for each in batch for digit in each.candidates]))
+    answers = iter(_answers_to_marks(trained, [digit for each in batch for digit in each.asked]))
     return [_predictions(each, answers) for each in batch]
 
 
-def _predictions(prepared: PreparedPicture, answers: Iterator[Answer]) -> tuple[Prediction, ...]:
-    """Return the predictions for a picture, whose answers are next."""
+def _answers_to_marks(trained: TrainedModel, marks: Sequence[PreparedDigit]) -> list[list[Answer]]:
+    """Return what the network says of each mark or, if it does not read the whole mark clearly, of all its pieces."""
+    wholes = answers_to(trained, marks)
+    cut = [() if is_clear(whole) else whole.digit.cut() for whole in wholes]
+    pieces = iter(answers_to(trained, [piece for mark in cut for piece in mark]))
+    return [list(islice(pieces, len(mark))) or [whole] for whole, mark in zip(wholes, cut, strict=True)]
+
+
+def _predictions(prepared: PreparedPicture, answers: Iterator[list[Answer]]) -> tuple[Prediction, ...]:
+    """Return the predictions for a picture, the answers to whose marks are next."""
     picture = prepared.picture
     if prepared.error is not None:
         return (Prediction(file=picture.name, label=picture.label, error=prepared.error),)
-    several = list(islice(answers, len(prepared.digits)))
-    alone = next(answers) if prepared.digits[0].alone is not None else None
+    several = [answer for mark in islice(answers, len(prepared.digits)) for answer in mark]
+    alone = next(answers)[0] if prepared.digits[0].alone is not None else None
     shown = digits_shown(several, alone)
     if len(shown) == 1:
         return (prediction_of(picture, shown[0]),)

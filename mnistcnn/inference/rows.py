@@ -8,7 +8,7 @@ from mnistcnn.data.csv import Table
 from mnistcnn.inference.prediction import answers_to, prediction_of
 from mnistcnn.model.model_file import TrainedModel
 from mnistcnn.pictures.finding import Picture
-from mnistcnn.pictures.preparing import PreparedDigit
+from mnistcnn.pictures.prepared import PreparedDigit
 from mnistcnn.results import Prediction
 
 BATCH_SIZE = 500  # rows: what the network is given at once

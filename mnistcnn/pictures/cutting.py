@@ -1,12 +1,12 @@
 """Cuts through digits that touch: the mask of a mark → the pieces of it that may be digits.
 
-A wide mark is cut too often rather than too rarely, and every run of neighbouring pieces is proposed; who knows the
-digits chooses among them. The method is the over-segmentation of LeCun et al., "Gradient-Based Learning Applied to
+A mark is cut too often rather than too rarely, and every run of neighbouring pieces is proposed; who knows the digits
+chooses among them. The method is the over-segmentation of LeCun et al., "Gradient-Based Learning Applied to
 Document Recognition", 1998, section VI.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import cv2
 import numpy as np
@@ -47,21 +47,25 @@ class Run:
     mask: np.ndarray  # (H, W) uint8 of 0 and 1
 
 
-def runs_of_pieces(mask: np.ndarray) -> list[Run]:
-    """Return the runs of pieces of a mark (H, W) uint8 of 0 and 1 that may be digits, the whole mark among them."""
+def may_be_several(mask: np.ndarray) -> bool:
+    """Tell whether a mark, given its mask (H, W), is as wide as several digits that touch, and no wider."""
     height, width = mask.shape
-    seams = _seams(mask) if MIN_WIDTH < width / height < MAX_WIDTH else np.zeros((0, height))
+    return bool(MIN_WIDTH < width / height < MAX_WIDTH)
+
+
+def runs_of_pieces(mask: np.ndarray) -> list[Run]:
+    """Return the runs of pieces of a mark (H, W) uint8 of 0 and 1 that may be digits: first the whole mark."""
+    height, width = mask.shape
+    seams = _seams(mask)
     pieces = sum((np.arange(width) >= seam[:, np.newaxis] for seam in seams), np.zeros(mask.shape, int))
     count = len(seams) + 1
-    runs = []
-    for start in range(count):
-        for end in range(start + 1, count + 1):
-            there = mask * ((pieces >= start) & (pieces < end))
-            is_whole = end - start == count
-            _, _, run_width, run_height = cv2.boundingRect(there)
-            is_like_a_digit = run_width <= MAX_RUN_WIDTH * height and run_height >= MIN_RUN_HEIGHT * height
-            if is_whole or is_like_a_digit:
-                runs.append(Run(start, end, there))
+    runs = [Run(0, count, mask)]
+    for start, end in combinations(range(count + 1), 2):
+        there = mask * ((pieces >= start) & (pieces < end))
+        _, _, run_width, run_height = cv2.boundingRect(there)
+        is_like_a_digit = run_width <= MAX_RUN_WIDTH * height and run_height >= MIN_RUN_HEIGHT * height
+        if end - start < count and is_like_a_digit:
+            runs.append(Run(start, end, there))
     return runs
 
 

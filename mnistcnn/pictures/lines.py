@@ -19,8 +19,12 @@ MIN_SCORE = 0.1
 MAX_STROKE_HEIGHT = 0.5
 # × the usual height: a stroke this near to a digit belongs to it
 MAX_STROKE_GAP = 0.15
-# × the usual height: a lower part that stands by no digit is a dot or a dash, and not read
+# × the usual height: a lower part that stands by no digit is a dot or a dash, and not read, as is a comma
 MIN_DIGIT_HEIGHT = 0.3
+# × the usual height: a dot or a dash with a longer side is a comma or a minus, and makes the digits beside it unsure
+MIN_SIGN_SIDE = 0.2
+# × the usual height: the widest gap between such a sign and the digits beside it
+MAX_SIGN_GAP = 0.8
 # × the usual strength: a weaker part is the edge of a sheet, not a pen's stroke
 MIN_STRENGTH = 0.5
 # × the usual height: a higher part is the edge of a sheet, or a frame
@@ -43,6 +47,7 @@ class PlacedDigit:
     box: tuple[int, int, int, int]  # left, top, right, bottom in pixels of the working copy
     line: int  # from 0 on, from top to bottom
     group: int  # from 0 on, from left to right in its line
+    signs: int  # count of commas, minuses and the like beside it, which are not read
 
     def mask(self, parts: Parts) -> np.ndarray:
         """Return its mask uint8 of 0 and 1, of the size of its box."""
@@ -85,6 +90,14 @@ class _Box:
         across = max(other.left - self.right, self.left - other.right)
         return max(across, other.top - self.bottom, self.top - other.bottom, 0)
 
+    def is_beside(self, other: "_Box", gap: float) -> bool:
+        """Tell whether a box stands at the left or the right of this one, no farther than a gap."""
+        return self.gap(other) < gap and self.top < other.middle < self.bottom + self.height / 4
+
+    def has_at_foot(self, other: "_Box") -> bool:
+        """Tell whether a box stands at the foot of this one, as a comma does."""
+        return self.bottom - self.height / 5 < other.middle < self.bottom + self.height / 4
+
     def with_box(self, other: "_Box") -> "_Box":
         """Return the box around both."""
         edges = (min(self.left, other.left), min(self.top, other.top))
@@ -93,7 +106,7 @@ class _Box:
 
 def page_of(parts: Parts) -> Page:
     """Put the digits among the parts of a picture in order."""
-    boxes, height = _digit_boxes(parts)
+    boxes, signs, height = _digits_and_signs(parts)
     lines = sorted(_lines(boxes), key=lambda line: float(np.mean([box.middle for box in line])))
     placed = []
     for number, line in enumerate(lines):
@@ -102,12 +115,13 @@ def page_of(parts: Parts) -> Page:
         group = 0
         for box, gap in zip(line, [0, *gaps], strict=True):
             group += gap > widest
-            placed.append(PlacedDigit(box.parts, (box.left, box.top, box.right, box.bottom), number, group))
+            beside = sum(box.is_beside(sign, MAX_SIGN_GAP * height) for sign in signs)
+            placed.append(PlacedDigit(box.parts, (box.left, box.top, box.right, box.bottom), number, group, beside))
     return Page(placed, height)
 
 
-def _digit_boxes(parts: Parts) -> tuple[list[_Box], float]:
-    """Return the boxes of the digits, and the usual height of one in pixels."""
+def _digits_and_signs(parts: Parts) -> tuple[list[_Box], list[_Box], float]:
+    """Return the boxes of the digits, those of the signs among them, and the usual height of a digit in pixels."""
     ranked = parts.ranked[:MAX_PARTS]
     better = ranked[: max(1, len(ranked) // 2)]
     strengths = parts.scores / np.maximum(np.hypot(*parts.boxes[:, 2:].T), 1)
@@ -120,14 +134,16 @@ def _digit_boxes(parts: Parts) -> tuple[list[_Box], float]:
     heights = [box.height for box in boxes[: max(1, len(boxes) // 2)]]  # of the better half
     height = float(np.median(heights))
     boxes = [box for box in boxes if box.height < MAX_HEIGHT * height]
-    digits = [box for box in boxes if box.height >= MAX_STROKE_HEIGHT * height]
+    digits, signs = [box for box in boxes if box.height >= MAX_STROKE_HEIGHT * height], []
     for stroke in (box for box in boxes if box.height < MAX_STROKE_HEIGHT * height):
         nearest = min(range(len(digits)), key=lambda place: digits[place].gap(stroke))
         if digits[nearest].gap(stroke) < MAX_STROKE_GAP * height:
             digits[nearest] = digits[nearest].with_box(stroke)
-        elif stroke.height > MIN_DIGIT_HEIGHT * height:
+        elif stroke.height > MIN_DIGIT_HEIGHT * height and not digits[nearest].has_at_foot(stroke):
             digits.append(stroke)
-    return digits, height
+        elif max(stroke.height, stroke.right - stroke.left) > MIN_SIGN_SIDE * height:
+            signs.append(stroke)
+    return digits, signs, height
 
 
 def _lines(boxes: list[_Box]) -> list[list[_Box]]:

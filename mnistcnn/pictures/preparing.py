@@ -1,7 +1,8 @@
 """The way of a picture to the network: a picture → its digits, each 28×28 as MNIST draws it.
 
 `decoding` turns a file into grey levels, `sheet` cuts out the sheet that is written on, `strokes` finds the digits in
-its ink, and `mnist_style` draws them. Nothing here knows the network.
+its ink, and `mnist_style` draws them. What touches comes as one digit, which `PreparedDigit.cut` takes apart. Nothing
+here knows the network.
 """
 
 import math
@@ -13,16 +14,15 @@ import numpy as np
 from mnistcnn.config import SIZE, Digits, Invert
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.annotations import without_annotations
-from mnistcnn.pictures.cutting import runs_of_pieces
+from mnistcnn.pictures.cutting import may_be_several
 from mnistcnn.pictures.decoding import GreyPicture, decode_picture
 from mnistcnn.pictures.finding import Picture
 from mnistcnn.pictures.ink import WORKING_SIDE, working_copy
 from mnistcnn.pictures.lines import Page, page_of
 from mnistcnn.pictures.mnist_style import looks_like_mnist, render, render_levels
+from mnistcnn.pictures.prepared import Placement, PreparedDigit
 from mnistcnn.pictures.sheet import cut_out, find_sheet
 from mnistcnn.pictures.strokes import Parts, find_parts, one_digit, other_marks
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the upright picture, right and bottom excluded
 
 # share of the picture's width or height: a digit that takes more and reaches the border may have been cut out
 MIN_FILLING = 0.6
@@ -45,30 +45,6 @@ MARGIN = 0.25
 LIGHT_ON_DARK: dict[Invert, bool | None] = {"auto": None, "no": True, "yes": False}
 
 
-@dataclass(frozen=True)
-class PreparedDigit:
-    """A digit as the network gets it."""
-
-    image: np.ndarray  # (28, 28) uint8, light on dark
-    box: Box  # its place in the picture
-    others: int = 0  # count of other things of its size; a page of text has many
-    line: int = 0  # its line in the picture, from the top
-    group: int = 0  # its group in the line, from the left
-    mark: int = 0  # the mark that it is, or is a part of, in reading order
-    start: int = 0  # the cut of the mark that it begins at, from the left
-    end: int = 1  # the cut that it ends at
-    thumbnail: np.ndarray | None = None  # (≤28, ≤28) uint8: the whole picture
-    page: np.ndarray | None = None  # (≤76, ≤76) uint8: the written part of the picture, if it may show several digits
-    page_box: Box | None = None  # its place there
-    alone: "PreparedDigit | None" = None  # on the first of several: the picture's one digit, should they be none
-
-    @property
-    def aspect(self) -> float:
-        """Its width as a share of its height."""
-        left, top, right, bottom = self.box
-        return (right - left) / max(bottom - top, 1)
-
-
 def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
     """Read a picture as one digit, or as all digits of a number or a page, in reading order.
 
@@ -83,12 +59,10 @@ def read_digits(picture: Picture, *, invert: Invert = "auto", digits: Digits = "
         remark = f"{grey.remark}; " if grey.remark else ""
         raise NoDigitFoundError(f"{picture.name}: no digit found; {remark}draw it large, in one colour, on plain paper")
     thumbnail = _shrunk(grey.levels, SIZE)
-    if len(found) == 1:
+    if len(found) == 1 and found[0].strokes is None:
         return [replace(found[0], thumbnail=thumbnail)]
-    page, boxes = _page([digit.box for digit in found], grey)
-    return [
-        replace(digit, thumbnail=thumbnail, page=page, page_box=box) for digit, box in zip(found, boxes, strict=True)
-    ]
+    page, place = _page(found, grey)
+    return [replace(digit, thumbnail=thumbnail, page=page, page_place=place) for digit in found]
 
 
 def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one") -> list[PreparedDigit]:
@@ -120,8 +94,8 @@ def prepare(grey: GreyPicture, *, invert: Invert = "auto", digits: Digits = "one
     page = None if digits == "one" else page_of(view.parts)
     if page is not None and not others and not page.splits(digit):
         x, y, width, height = cv2.boundingRect(mask)
-        return _candidates(mask[y : y + height, x : x + width], (x, y), view)
-    alone = PreparedDigit(render(mask), _box(mask, view.grey, view.copy), others)
+        return [_digit_of(mask[y : y + height, x : x + width], view.place.part(x, y))]
+    alone = PreparedDigit(render(mask), view.place.box_of(mask), others)
     if page is None:
         return [alone]
     first, *further = _digits_of_page(view, page, light_on_dark)
@@ -137,6 +111,11 @@ class _View:
     parts: Parts
 
     @property
+    def place(self) -> Placement:
+        """Where the copy lies in the picture."""
+        return _placement(self.grey, self.copy)
+
+    @property
     def quality(self) -> float:
         """How much the best digit looks like one, whatever the copy's scale."""
         return float(self.parts.best_quality() * max(self.grey.levels.shape))
@@ -146,7 +125,7 @@ class _View:
         dark = 255 - self.parts.grey.astype(np.float32)
         strength = np.clip((dark - np.median(dark)) / max(1.0, float(dark.max() - np.median(dark))), 0, 1)
         mask = self.parts.mask(one_digit(self.parts))
-        return PreparedDigit(render_levels(strength), _box(mask, self.grey, self.copy))
+        return PreparedDigit(render_levels(strength), self.place.box_of(mask))
 
     def printed_on(self, grey: GreyPicture, copy: np.ndarray) -> np.ndarray:
         """Return the mask, on another working copy, of what is printed: a copy of a part of the picture, or of more."""
@@ -172,24 +151,21 @@ def _digits_of_page(view: _View, page: Page, light_on_dark: bool | None) -> list
     if page.height < MIN_PAGE_HEIGHT and (closer := _closer(view, page, light_on_dark)) is not None:
         view, page = closer, page_of(closer.parts)
     return [
-        replace(candidate, line=placed.line, group=placed.group, mark=number)
+        replace(
+            _digit_of(placed.mask(view.parts), view.place.part(*placed.box[:2])),
+            line=placed.line,
+            group=placed.group,
+            mark=number,
+            signs=placed.signs,
+        )
         for number, placed in enumerate(page.digits)
-        for candidate in _candidates(placed.mask(view.parts), placed.box[:2], view)
     ]
 
 
-def _candidates(mark: np.ndarray, corner: tuple[int, int], view: _View) -> list[PreparedDigit]:
-    """Return what may be a digit in the mask of a mark: the whole of it, and runs of its pieces.
-
-    `corner` is the place of the mask's upper left pixel, in pixels of the working copy.
-    """
-    digits = []
-    for run in runs_of_pieces(mark):
-        x, y, width, height = cv2.boundingRect(run.mask)
-        left, top = corner[0] + x, corner[1] + y
-        box = _in_picture((left, top, left + width, top + height), view.grey, view.copy)
-        digits.append(PreparedDigit(render(run.mask), box, start=run.start, end=run.end))
-    return digits
+def _digit_of(mark: np.ndarray, place: Placement) -> PreparedDigit:
+    """Return a mark, given its mask (h, w) uint8 of 0 and 1 and where that lies, as one digit, which may be cut."""
+    strokes = mark if may_be_several(mark) else None
+    return PreparedDigit(render(mark), place.box_of(mark), strokes=strokes, place=place)
 
 
 def _closer(view: _View, page: Page, light_on_dark: bool | None) -> _View | None:
@@ -239,7 +215,7 @@ def _drawn_as_mnist(grey: GreyPicture, invert: Invert) -> PreparedDigit | None:
         return None
     for levels, inverts in ((grey.levels, "no"), (255 - grey.levels, "yes")):
         if invert in ("auto", inverts) and looks_like_mnist(levels):
-            return PreparedDigit(levels, _box(levels, grey, levels))
+            return PreparedDigit(levels, _placement(grey, levels).box_of(levels))
     return None
 
 
@@ -252,28 +228,19 @@ def _shrunk(levels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA))
 
 
-def _page(boxes: list[Box], grey: GreyPicture) -> tuple[np.ndarray, list[Box]]:
-    """Return the written part of a picture, its longer side PAGE_SIDE, and the boxes' places there."""
-    places = np.array(boxes) / grey.scale - [grey.left, grey.top] * 2  # (digits, 4), in pixels of the levels
+def _page(digits: list[PreparedDigit], grey: GreyPicture) -> tuple[np.ndarray, Placement]:
+    """Return the written part of a picture, its longer side PAGE_SIDE, and where it lies."""
+    boxes = np.array([digit.box for digit in digits])  # (digits, 4)
+    places = boxes / grey.scale - [grey.left, grey.top] * 2  # in pixels of the levels
     margin = float(np.median(places[:, 3] - places[:, 1])) / 2
-    left, top = np.maximum(places[:, :2].min(axis=0) - margin, 0).astype(int)
+    left, top = np.maximum(places[:, :2].min(axis=0) - margin, 0).astype(int).tolist()
     right, bottom = np.ceil(places[:, 2:].max(axis=0) + margin).astype(int)
-    written = grey.levels[top:bottom, left:right]
-    on_page = (places - [left, top] * 2) * PAGE_SIDE / max(written.shape)
-    return _shrunk(written, PAGE_SIDE), [
-        (box[0], box[1], box[2], box[3]) for box in on_page.round().astype(int).tolist()
-    ]
+    written = replace(grey, levels=grey.levels[top:bottom, left:right], left=grey.left + left, top=grey.top + top)
+    page = _shrunk(written.levels, PAGE_SIDE)
+    return page, _placement(written, page)
 
 
-def _box(mask: np.ndarray, grey: GreyPicture, copy: np.ndarray) -> Box:
-    """Return the box in the upright picture of a mask on a copy of its grey levels."""
-    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
-    return _in_picture((x, y, x + width, y + height), grey, copy)
-
-
-def _in_picture(box: Box, grey: GreyPicture, copy: np.ndarray) -> Box:
-    """Return the box in the upright picture of a box on a copy of its grey levels."""
+def _placement(grey: GreyPicture, copy: np.ndarray) -> Placement:
+    """Return where a copy of grey levels, of any size, lies in the upright picture."""
     scale = grey.scale * max(grey.levels.shape) / max(copy.shape)
-    left, right = (round(scale * place + grey.scale * grey.left) for place in box[::2])
-    top, bottom = (round(scale * place + grey.scale * grey.top) for place in box[1::2])
-    return left, top, right, bottom
+    return Placement(grey.scale * grey.left, grey.scale * grey.top, scale)

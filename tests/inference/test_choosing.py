@@ -1,11 +1,13 @@
 """The choice among the digits that a picture's marks may be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mnistcnn.inference.calibration import DOUBTFUL_CUT, DOUBTFUL_PAGE, TWO_LIKELY
-from mnistcnn.inference.choosing import Answer, costs, digits_shown
-from mnistcnn.pictures.preparing import PreparedDigit
+from mnistcnn.inference.choosing import CLEAR_COST, Answer, costs, digits_shown, is_clear
+from mnistcnn.pictures.prepared import PreparedDigit
 
 IMAGE = np.zeros((28, 28), np.uint8)
 
@@ -60,6 +62,16 @@ def test_marks_that_the_network_does_not_believe_leave_the_one_digit() -> None:
     four = [answer(place, 1.0, mark=place, unsure=TWO_LIKELY if place > 1 else None) for place in range(4)]
     doubted = [DOUBTFUL_PAGE, DOUBTFUL_PAGE, TWO_LIKELY, TWO_LIKELY]  # too few of them to rely on any
     assert shown(four, alone) == ("0123", doubted)
+
+
+def test_a_wide_mark_is_cut_unless_the_whole_of_it_is_clear() -> None:
+    """A whole that is sure and cheap is clear, and one that is unsure or dear is not; a narrow mark is never cut."""
+    wide = PreparedDigit(IMAGE, (0, 0, 30, 20), strokes=np.ones((20, 30), np.uint8))
+    sure = Answer(wide, tuple(np.eye(10)[3].tolist()), unsure_because=None, cost=CLEAR_COST - 0.01)
+    assert is_clear(sure)
+    assert not is_clear(replace(sure, cost=CLEAR_COST))
+    assert not is_clear(replace(sure, unsure_because=TWO_LIKELY))
+    assert is_clear(answer(3, 9.0, unsure=TWO_LIKELY))
 
 
 def test_what_looks_less_like_a_digit_costs_more() -> None:

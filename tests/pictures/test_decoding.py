@@ -15,7 +15,7 @@ from PIL import Image
 
 from mnistcnn.errors import MnistcnnError, NoDigitFoundError
 from mnistcnn.pictures.finding import Picture
-from mnistcnn.pictures.preparing import PreparedDigit, read_digits
+from mnistcnn.pictures.preparing import read_digits
 
 
 def modes() -> dict[str, bytes]:
@@ -280,7 +280,7 @@ def test_no_damaged_byte_crashes(position: int, value: int) -> None:
     """A picture is read or refused, without a traceback, if any one byte of it is replaced."""
     damaged = bytearray(PNG)
     damaged[position] = value
-    found: list[PreparedDigit] = []
+    found = []
     with suppress(MnistcnnError):
         found = read_digits(Picture("damaged", bytes(damaged)))
     assert all(digit.image.shape == (28, 28) for digit in found)

@@ -76,6 +76,19 @@ def test_one_digit_with_dots_is_one_digit() -> None:
     assert len(prepare(GreyPicture(sheet), digits="many")) == 1
 
 
+def test_a_sign_is_counted_by_the_digits_beside_it() -> None:
+    """A comma and a minus are not digits, but their neighbours know of them; a speck is nothing."""
+    for start, end, signs in (
+        ((196, 278), (190, 294), [1, 1, 0]),  # a comma between the first two, at their foot
+        ((80, 250), (110, 250), [1, 0, 0]),  # a minus before the first
+        ((196, 278), (197, 279), [0, 0, 0]),  # a speck
+    ):
+        sheet = page((100, 200), (190, 200), (280, 200))
+        cv2.line(sheet, start, end, 40, 6)
+        found = prepare(GreyPicture(sheet), digits="auto")
+        assert [digit.signs for digit in found] == signs
+
+
 def test_one_insists_on_one_digit_and_counts_the_others() -> None:
     """With digits="one" a picture of two 7s gives one digit that stands beside another mark."""
     [digit] = prepare(GreyPicture(np.hstack([seven(), seven()])), digits="one")
