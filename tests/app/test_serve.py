@@ -1,6 +1,7 @@
 """The process of `mnistcnn serve`: its address, its port, its end. Real processes and connections."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,9 +15,11 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
+import cv2
+import numpy as np
 import pytest
 from conftest import Run
-from helpers import PATIENCE, default_signals
+from helpers import PATIENCE, all_of_terminal, default_signals
 
 from mnistcnn.app import server
 from mnistcnn.app.address import Address
@@ -90,6 +93,25 @@ def test_beyond_this_machine_the_address_has_a_token(serve: Serve) -> None:
     assert json.load(open_directly(request))["models"][0]["name"] == "pretrained"
     with pytest.raises(OSError, match="401"):
         open_directly(f"http://127.0.0.1:{port}/models")
+
+
+def test_the_code_in_a_terminal_is_the_address(tmp_path: Path, environment: dict[str, str]) -> None:
+    """What `serve --host 0.0.0.0` draws on a terminal is a code that reads as the address that it prints."""
+    pty = pytest.importorskip("pty")  # which Windows lacks
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "mnistcnn", "serve", "--port", "0", "-m", "pretrained", "--host", "0.0.0.0"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    process.terminate()
+    shown = all_of_terminal(ours)
+    process.communicate()
+    lines = [line for line in shown.splitlines() if re.fullmatch("[ \u2580\u2584\u2588]{20,}", line)]
+    light = {" ": (0, 0), "\u2580": (255, 0), "\u2584": (0, 255), "\u2588": (255, 255)}  # upper and lower half
+    modules = np.array([[light[block] for block in line] for line in lines], np.uint8)  # (lines, columns, 2)
+    code = modules.transpose(0, 2, 1).reshape(2 * len(lines), -1).repeat(8, axis=0).repeat(8, axis=1)
+    assert cv2.QRCodeDetector().detectAndDecode(code)[0] == address
 
 
 def test_a_client_that_never_says_what_it_wants_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
