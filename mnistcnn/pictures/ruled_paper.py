@@ -33,8 +33,8 @@ SAME_LINE_DISTANCE = 5
 
 # pixels: the distance between the points at which a line's ink is read (not swept)
 STEP = 3
-# pixels: how far a line is followed to either side, to beyond the corners of a working copy, but not to the far end of a
-# closer look: half a degree is several pixels there (followed to the end, 61 of 1,887 digits of pages are wrong, else 60)
+# pixels: how far a line is followed to either side: to beyond the corners of a working copy, but not to the far end of
+# a closer look, where half a degree is several pixels (61 of 1,887 digits of pages are wrong if it is, else 60)
 TRACED = 1.5 * WORKING_SIDE
 # × the shorter side: the fewest points of a rule, which span a fifth of that side (132 photos right from 0.0175 to
 # 0.28)
