@@ -133,12 +133,14 @@ class TestCluster:
         given = ["1.png", "2.png", "deadly.png", "3.png"]
         command = [sys.executable, "-m", "mnistcnn", "predict", *given, *OPTIONS, "--ray", nodes.address]
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE)
-        for _ in range(2 * MAX_DEATHS):  # in a batch, and alone
-            with deadly.open("wb"):
-                until(process, lambda: bool(others_with(deadly)))
-                for worker in others_with(deadly):
-                    os.kill(worker, signal.SIGKILL)
-                until(process, lambda: not others_with(deadly))
+        killed: set[int] = set()
+        with deadly.open("wb"):
+            for _ in range(2 * MAX_DEATHS):  # in a batch, and alone
+                until(process, lambda: not killed.issuperset(others_with(deadly)))
+                for worker in others_with(deadly):  # the next may have come already
+                    if worker not in killed:
+                        os.kill(worker, signal.SIGKILL)
+                        killed.add(worker)
         answers = [json.loads(line) for line in process.communicate(timeout=PATIENCE)[0].splitlines()]
         assert process.returncode == 1
         errors = [None, None, "deadly.png cannot be read: the processes that tried it died", None]
