@@ -136,9 +136,12 @@ def _read(trained: TrainedModel, batch: Sequence[PreparedPicture]) -> list[tuple
 def _answers_to_marks(trained: TrainedModel, marks: Sequence[PreparedDigit]) -> list[list[Answer]]:
     """Return what the network says of each mark or, if it does not read the whole mark clearly, of all its pieces."""
     wholes = answers_to(trained, marks)
-    cut = [() if is_clear(whole) else whole.digit.cut() for whole in wholes]
-    pieces = iter(answers_to(trained, [piece for mark in cut for piece in mark]))
-    return [list(islice(pieces, len(mark))) or [whole] for whole, mark in zip(wholes, cut, strict=True)]
+    cut = [[whole.digit] if is_clear(whole) else whole.digit.cut() for whole in wholes]
+    pieces = iter(answers_to(trained, [piece for _, *runs in cut for piece in runs]))
+    return [
+        [replace(whole, digit=first), *islice(pieces, len(runs))]
+        for whole, (first, *runs) in zip(wholes, cut, strict=True)
+    ]
 
 
 def _predictions(prepared: PreparedPicture, answers: Iterator[list[Answer]]) -> tuple[Prediction, ...]:
