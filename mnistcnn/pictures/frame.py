@@ -8,7 +8,7 @@ Ranges in comments: `tests/benchmarks/constants.py` reads so many photos right w
 import cv2
 import numpy as np
 
-from mnistcnn.pictures.masks import convex_hull, parts_with
+from mnistcnn.pictures.masks import convex_hull
 
 # × the longest part's diagonal: shorter parts are specks, and not looked at (132 photos right from 0.05 to 0.8)
 MIN_PART_LENGTH = 0.2
@@ -90,7 +90,7 @@ def _framed(mask: np.ndarray, strokes: np.ndarray, longest: float) -> np.ndarray
     ink = float(strokes[margin].mean())
     has_margin = ink < MAX_MARGIN_INK and drawn > MIN_OUTLINE_DRAWN
     begins = MARGIN_START if has_margin else CLOSE_START
-    content = parts_with(mask * (depth > begins * width).astype(np.uint8), depth >= MARGIN_END * width)
+    content = _parts_with(mask * (depth > begins * width).astype(np.uint8), depth >= MARGIN_END * width)
     is_tall = cv2.boundingRect(content)[3] > MIN_CONTENT_HEIGHT * side
     is_close = (
         rectangularity > MIN_CLOSE_RECTANGULARITY
@@ -103,7 +103,7 @@ def _framed(mask: np.ndarray, strokes: np.ndarray, longest: float) -> np.ndarray
     if has_margin:
         return content
     hidden = _hidden(content, mask * (depth <= begins * width), width, side)
-    return parts_with(content | hidden, content > 0)
+    return _parts_with(content | hidden, content > 0)
 
 
 def _hidden(content: np.ndarray, frame: np.ndarray, width: float, side: float) -> np.ndarray:
@@ -151,6 +151,12 @@ def _long_parts(mask: np.ndarray) -> tuple[list[np.ndarray], float]:
     is_long = lengths > MIN_PART_LENGTH * longest
     wanted = [is_long] if is_long.sum() == 1 else [is_long, lengths == longest]
     return [part.astype(np.uint8)[labels] for part in wanted], longest
+
+
+def _parts_with(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """Return the connected parts of a mask that have a pixel where `seed` (H, W) is true."""
+    _, labels = cv2.connectedComponents(mask, connectivity=8)
+    return np.asarray(mask * np.isin(labels, labels[seed]))
 
 
 def _filled(polygon: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Measures of a mask of strokes, such as their width, and parts of it that several rooms need."""
+"""What several rooms need of a mask of strokes: their width and how it varies, their convex hull, a margin."""
 
 import cv2
 import numpy as np
@@ -27,14 +27,6 @@ def convex_hull(mask: np.ndarray) -> np.ndarray:
     lefts, rights = inked.argmax(axis=1), mask.shape[1] - 1 - inked[:, ::-1].argmax(axis=1)
     ends = np.concatenate([np.stack([lefts, rows], axis=1), np.stack([rights, rows], axis=1)])
     return cv2.convexHull(ends.astype(np.int32)[:, np.newaxis])
-
-
-def parts_with(mask: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """Return the connected parts of a mask (H, W) uint8 of 0 and 1 that have a pixel where `seed` (H, W) is true."""
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    chosen = np.zeros(count, np.uint8)
-    chosen[labels[seed]] = 1
-    return np.asarray(mask * chosen[labels])
 
 
 def with_margin(picture: np.ndarray, width: int) -> np.ndarray:
