@@ -22,7 +22,7 @@ from fuzz_pictures import picture_cases
 
 from mnistcnn.errors import MnistcnnError
 
-SECONDS = 40  # of CPU time, until one input counts as a hang: a gigabyte of rows takes 15, whatever runs beside it
+SECONDS = 20  # of CPU time, until one input counts as a hang: the largest takes 15, whatever runs beside it
 ADDRESS_SPACE = 16 << 30  # bytes; a stop for what would take the machine down. The tests look at what was used.
 
 
