@@ -36,11 +36,17 @@ def serve(tmp_path: Path, environment: dict[str, str]) -> Iterator[Serve]:
     """Start `mnistcnn serve` on a free port, and return its process and its address."""
     with ExitStack() as running:
 
-        def start(*options: str) -> tuple[subprocess.Popen[str], str]:
+        def start(*options: str, stderr: int = subprocess.PIPE) -> tuple[subprocess.Popen[str], str]:
             command = [sys.executable, "-m", "mnistcnn", "serve", "--port", "0", "-m", "pretrained", *options]
             pipe = subprocess.PIPE
             process = subprocess.Popen(
-                command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=default_signals
+                command,
+                cwd=tmp_path,
+                env=environment,
+                stdout=pipe,
+                stderr=stderr,
+                text=True,
+                preexec_fn=default_signals,
             )
             running.callback(process.communicate)
             running.callback(process.kill)
@@ -95,18 +101,14 @@ def test_beyond_this_machine_the_address_has_a_token(serve: Serve) -> None:
         open_directly(f"http://127.0.0.1:{port}/models")
 
 
-def test_the_code_in_a_terminal_is_the_address(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_code_in_a_terminal_is_the_address(serve: Serve) -> None:
     """What `serve --host 0.0.0.0` draws on a terminal is a code that reads as the address that it prints."""
     pty = pytest.importorskip("pty")  # which Windows lacks
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "mnistcnn", "serve", "--port", "0", "-m", "pretrained", "--host", "0.0.0.0"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    process, address = serve("--host", "0.0.0.0", stderr=theirs)
     os.close(theirs)
-    assert process.stdout is not None
-    address = process.stdout.readline().strip()
     process.terminate()
     shown = all_of_terminal(ours)
-    process.communicate()
     lines = [line for line in shown.splitlines() if re.fullmatch("[ \u2580\u2584\u2588]{20,}", line)]
     light = {" ": (0, 0), "\u2580": (255, 0), "\u2584": (0, 255), "\u2588": (255, 255)}  # upper and lower half
     modules = np.array([[light[block] for block in line] for line in lines], np.uint8)  # (lines, columns, 2)
