@@ -185,9 +185,9 @@ RECIPES = {
         label_smoothing=0.05,
         augmentation=True,
         validation_held_out=False,
-        # Measured in a run with seed 0 that held the validation images out; it read 99.72 % of them right.
-        calibration=0.532,
-        evidence=3.84,
+        # Measured in a run with seed 0 that held the validation images out; it read 99.68 % of them right.
+        calibration=0.459,
+        evidence=2.99,
     ),
 }
 

@@ -2,8 +2,8 @@
 
 `pretrained.keras` is of the `best` recipe with seed 0, its weights rounded to the values that bfloat16 can hold. The
 command `python tests/programs/make_pretrained.py FOLDER mnistcnn/model/pretrained.keras` made it with Keras
-3.15.1, TensorFlow 2.21.0 and Python 3.11 on an AMD EPYC with AVX-512 BF16. Its weights have this SHA-256:
-59138a3f6ed536b344baeb571172aff678f9058b2719fead0fa1528ddeeb5ae8
+3.15.1, TensorFlow 2.21.0 and Python 3.11 on one core of an Intel Xeon with AMX. Its weights have this SHA-256:
+1695e660ced8d87e5d5f86aca2fe88a343dde4633196ffc45f048e869574bf97
 """
 
 from pathlib import Path

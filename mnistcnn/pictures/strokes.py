@@ -82,6 +82,9 @@ MISSED_PENALTY = 15
 # × the best score: the digit is the largest part with a higher score; the best part may be what a shadow leaves bright
 # (132 photos right from 0.3 to 1, not at 0.15)
 MIN_RIVAL_SCORE = 0.6
+# count: among more parts one that reaches from side to side is a rule that was not erased, and not a digit that was cut
+# out closely (132 photos, cut around the ink, have 6 at most)
+MAX_CUT_PARTS = 10
 # × a part's height: if it surrounds a part higher than this, it is a frame and no digit
 # (132 photos right from 0.15 to 1, not at 0.075)
 MIN_FRAMED_HEIGHT = 0.3
@@ -216,6 +219,8 @@ def _parts_within_reach(grey: np.ndarray, reach: float, printed: np.ndarray | No
         is_shade = border > MAX_SHADE_CONTACT * (width + height) and strength < MAX_SHADE_STRENGTH
         if strength >= faintest and not is_shade:
             scores[part] = strength * np.hypot(width, height) * np.exp(-BORDER_PENALTY * border / (width + height))
+    if np.count_nonzero(scores) > MAX_CUT_PARTS:
+        scores[(boxes[:, 2] == mask.shape[1]) | (boxes[:, 3] == mask.shape[0])] = 0
     scores[_frames(labels, boxes, scores)] = 0
     return Parts(even, labels, boxes[:, :4], scores, grey, ink, inked)
 

@@ -11,7 +11,8 @@ with its 1, it would be blurred twice, and a network would know these 1s by thei
 
 Some images are turned or mirrored until they show no digit, and the network is to favour no class for them: so it
 learns to be unsure of letters (Hendrycks, Mazeika and Dietterich, "Deep Anomaly Detection with Outlier Exposure",
-2019). A 3 on its back is an M, a 7 by half a turn an L.
+2019). A 3 on its back is an M, a 7 by half a turn an L. Others become two digits that touch, or one with a part of
+another, so that a network tells where the digits of a number end.
 
 The result depends on (seed, step) alone: a resumed run, or another process, sees the same images. Nothing here knows
 the network or its loss. The constants were chosen with `tests/benchmarks/ablations.py best`. A comment's losses are of
@@ -81,15 +82,36 @@ NO_DIGIT = (
     QUARTER_TURNS,  # 9: upside down it is close to a 6
 )
 
+# probability: an image becomes the left one of two digits that touch (of 276 numbers in which some do 208 are right at
+# 0, 223 here)
+TOUCHING = 0.05
+# share of its width: how much of one of them is there, at the least and the most; a wrong cut leaves a part (of 400
+# numbers 362 are right if both are whole, and here; of 40 pages 18 and 20)
+TOUCHING_PART = (0.6, 1.0)
+# pixels: how far the boxes of the two overlap, at the least and the most (not swept)
+OVERLAP = (0.0, 5.0)
+# value: fainter columns are not in a digit's box (not swept)
+BOX_INK = 0.3
+# pixels: the width and height that MNIST's digits fit in
+DIGIT_SIZE = 20.0
+
 
 def augment(
-    images: tf.Tensor, labels: tf.Tensor, seed: int, step: tf.Tensor, *, batch_size: int, rows: slice
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    others: tf.Tensor,
+    seed: int,
+    step: tf.Tensor,
+    *,
+    batch_size: int,
+    rows: slice,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Distort each image of a batch, or of a part of one, in its own way, and turn some into no digit.
 
     Args:
         images: (B, 28, 28, 1) float32 in [0, 1], on a background of 0.
         labels: (B,) integers.
+        others: (B, 28, 28, 1) like `images`: the digits that may touch them.
         seed: The run's seed.
         step: The training step of the batch, an int64 scalar.
         batch_size: The number of images in the whole batch.
@@ -99,16 +121,15 @@ def augment(
         Distorted images like `images`, and whether each (B,) still shows its digit; the first of a batch always does.
 
     """
-    keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 4, alg="philox")
+    keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 5, alg="philox")
     images, is_digit = _with_outliers(images, labels, keys[3], batch_size, rows)
     parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)
     # A matrix product may round a row differently if there are fewer rows: so the whole batch's is computed, then cut.
     coordinates = _coordinates(parameters)[rows]  # (B, 2, P)
-    uniform = tf.random.stateless_uniform((3, batch_size), keys[2], alg="philox")[:, rows]
-    chosen = tf.where((labels == 1) & is_digit & (uniform[0] < FLAGGED))  # (F, 1)
-    angle, length = tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1))
-    flags = _flags(tf.gather_nd(images, chosen), tf.gather_nd(coordinates, chosen), angle, length)
-    return tf.tensor_scatter_nd_max(_resample(images, coordinates), chosen, flags), is_digit
+    distorted = _resample(images, coordinates)
+    distorted, touches = _with_touching(distorted, images, others, coordinates, keys[4], batch_size, rows)
+    is_digit &= ~touches
+    return _with_flags(distorted, images, (labels == 1) & is_digit, coordinates, keys[2], batch_size, rows), is_digit
 
 
 def _with_outliers(
@@ -125,6 +146,42 @@ def _with_outliers(
     images = tf.where(reflection & UPSIDE_DOWN > 0, images[:, ::-1], images)
     images = tf.where(reflection & MIRRORED > 0, images[:, :, ::-1], images)
     return images, ~is_outlier
+
+
+def _with_touching(
+    distorted: tf.Tensor,
+    images: tf.Tensor,
+    others: tf.Tensor,
+    coordinates: tf.Tensor,
+    key: tf.Tensor,
+    batch_size: int,
+    rows: slice,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Put two digits that touch in the place of some distorted images; return all, and whether each (B,) is such."""
+    uniform = tf.random.stateless_uniform((3, batch_size), key, alg="philox")[:, rows]
+    touches = (uniform[0] < TOUCHING) & (tf.range(batch_size)[rows] > 0)  # the first image stays a digit, as above
+    chosen = tf.where(touches)  # (T, 1)
+    part, overlap = tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1))
+    lefts, rights, places = (tf.gather_nd(each, chosen) for each in (images, others, coordinates))
+    pairs = _touching(lefts, rights, places, part, overlap)
+    return tf.tensor_scatter_nd_update(distorted, chosen, pairs), touches
+
+
+def _with_flags(
+    distorted: tf.Tensor,
+    images: tf.Tensor,
+    is_one: tf.Tensor,
+    coordinates: tf.Tensor,
+    key: tf.Tensor,
+    batch_size: int,
+    rows: slice,
+) -> tf.Tensor:
+    """Give a flag to some of the distorted images that show a 1; return all."""
+    uniform = tf.random.stateless_uniform((3, batch_size), key, alg="philox")[:, rows]
+    chosen = tf.where(is_one & (uniform[0] < FLAGGED))  # (F, 1)
+    angle, length = tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1))
+    flags = _flags(tf.gather_nd(images, chosen), tf.gather_nd(coordinates, chosen), angle, length)
+    return tf.tensor_scatter_nd_max(distorted, chosen, flags)
 
 
 def _flags(ones: tf.Tensor, coordinates: tf.Tensor, angle: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
@@ -151,6 +208,40 @@ def _flags(ones: tf.Tensor, coordinates: tf.Tensor, angle: tf.Tensor, length: tf
     to_source = (stroke * lengthened) @ tf.linalg.matrix_transpose(turned)  # (F, 2, 2)
     flags = _resample(ones, CENTRE + end + to_source @ (coordinates - CENTRE - end))
     return tf.where((tf.abs(columns_a_row) < MAX_FLAGGED_SLANT)[:, None, None, None], flags, 0.0)
+
+
+def _touching(
+    lefts: tf.Tensor, rights: tf.Tensor, coordinates: tf.Tensor, part: tf.Tensor, overlap: tf.Tensor
+) -> tf.Tensor:
+    """Return pairs of digits side by side, scaled to the size of one, all (T, 28, 28, 1).
+
+    They are distorted by `coordinates` (T, 2, P). `part` and `overlap` (T,) in [0, 1) choose within TOUCHING_PART and
+    OVERLAP; a `part` below 0.5 cuts the left digit, another the right one.
+    """
+    columns = tf.range(float(SIZE))
+    left_start, left_end = _box_columns(lefts)
+    right_start, right_end = _box_columns(rights)
+    lost = 1.0 - TOUCHING_PART[0] - (TOUCHING_PART[1] - TOUCHING_PART[0]) * (2.0 * part % 1.0)
+    left_start += tf.where(part < 0.5, lost, 0.0) * (left_end - left_start)
+    right_end -= tf.where(part < 0.5, 0.0, lost) * (right_end - right_start)
+    lefts *= tf.cast(columns >= left_start[:, None], tf.float32)[:, None, :, None]
+    rights *= tf.cast(columns < right_end[:, None], tf.float32)[:, None, :, None]
+    width = left_end - left_start + right_end - right_start - (OVERLAP[0] + (OVERLAP[1] - OVERLAP[0]) * overlap)
+    scale = tf.maximum(width / DIGIT_SIZE, 1.0)[:, None, None]
+    from_centre = scale * (coordinates - CENTRE)  # (T, 2, P): y and x, of both together
+    to_left, to_right = left_start + width / 2 - 0.5, right_end - width / 2 - 0.5  # (T,): the column of their centre
+
+    def moved(images: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+        return _resample(images, from_centre + tf.stack([tf.fill(tf.shape(column), CENTRE), column], 1)[..., None])
+
+    return tf.maximum(moved(lefts, to_left), moved(rights, to_right))
+
+
+def _box_columns(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the first column of each digit (T,), and the first after it, of images (T, 28, 28, 1), as float32."""
+    has_ink = tf.cast(tf.reduce_max(images, (1, 3)) > BOX_INK, tf.int32)  # (T, S)
+    start, after = tf.argmax(has_ink, 1), SIZE - tf.argmax(has_ink[:, ::-1], 1)
+    return tf.cast(start, tf.float32), tf.cast(after, tf.float32)
 
 
 def _along_and_across(angle: tf.Tensor) -> tf.Tensor:

@@ -33,7 +33,7 @@ def test_predict_uses_the_pretrained_model_if_there_is_no_other(mnistcnn: Run, o
     """`predict` reads a picture at once and says on standard error which model it uses."""
     done = mnistcnn("predict", one)
     assert done.returncode == 0
-    assert re.match(r"one\.png +1 █+.? +9\d\.\d %", done.stdout)
+    assert re.match(r"one\.png +1 █+.? +8\d\.\d %", done.stdout)
     assert done.stderr == NOTICE
 
 

@@ -1,5 +1,7 @@
 """Whether a network knows what is not a digit: pictures without one that are refused or marked unsure, by kind.
 
+Each is read as as many digits as it shows; it is marked unsure if one of them is.
+
     python tests/benchmarks/strangers.py --model mnistcnn.keras [FOLDER...]
 
 A FOLDER, as for pictures.py, holds digits: of those that are read right it says how many are marked unsure.
@@ -83,7 +85,7 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=500, help="images of each dataset")
     options = arguments.parse_args()
     start_keras()
-    from mnistcnn.inference.prediction import predict
+    from mnistcnn.inference.prediction import predict, predict_numbers
     from mnistcnn.model.model_file import load_model
 
     trained = load_model(options.model)
@@ -91,9 +93,9 @@ def main() -> None:
     told = []
     for kind in (letters, noise, blank, text, textures):
         greys = list(kind(np.random.default_rng(0)))
-        answers = list(predict(trained, (picture(kind.__name__, grey) for grey in greys)))
-        refused = [answer.error is not None for answer in answers]
-        unsure = [answer.error is None and not answer.sure for answer in answers]
+        answers = list(predict_numbers(trained, (picture(kind.__name__, grey) for grey in greys)))
+        refused = [found[0].error is not None for found in answers]
+        unsure = [found[0].error is None and not all(digit.sure for digit in found) for found in answers]
         told += [a or b for a, b in zip(refused, unsure, strict=True)]
         share = (sum(refused) + sum(unsure)) / len(answers)
         print(f"| {kind.__name__} | {len(answers)} | {sum(refused)} | {sum(unsure)} | {share:.0%} |", flush=True)

@@ -47,6 +47,19 @@ def test_a_page_of_text_holds_many_other_things() -> None:
     assert prepare(GreyPicture(seven()))[0].others == 0
 
 
+@pytest.mark.parametrize("slope", [10, 60], ids=["steep", "slanted"])
+def test_a_line_from_top_to_bottom_of_a_page_is_not_its_digit(slope: int) -> None:
+    """Of 27 small digits, and one line that slants and so is not erased with the rules, the digits are read."""
+    page = np.full((400, 600), 230, np.uint8)
+    for place in range(27):
+        row, column = divmod(place, 9)
+        cv2.ellipse(page, (40 + 60 * column, 50 + 120 * row), (10, 14), 0, 0, 360, 40, 4, cv2.LINE_AA)
+    cv2.line(page, (195, -5), (195 + slope, 405), 60, 6, cv2.LINE_AA)
+    found = prepare(GreyPicture(page), digits="auto")
+    assert len(found) >= 25
+    assert max(digit.box[3] - digit.box[1] for digit in found) < 50
+
+
 BROAD_STROKES = {  # x and y of the strokes' corners, in a box of 10 × 16
     "4": [[(4, 0), (0, 10), (10, 10)], [(8, 4), (8, 16)]],
     "7": [[(0, 0), (10, 0), (4, 16)]],

@@ -45,7 +45,7 @@ def test_the_sheet_says_what_it_shows(command: Run, tmp_path: Path) -> None:
     assert done.stderr == "sheet drawn: five.svg\n"
     text = (tmp_path / "five.svg").read_text()
     for words in (
-        "five.jpg: 5, 97.9 %",
+        "five.jpg: 5, 96.6 %",
         "What the network saw",
         "Probabilities",
         "For 5, and against it",
