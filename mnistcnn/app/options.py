@@ -98,7 +98,7 @@ Recipe = Annotated[
     _recipe(
         metavar="NAME",
         help="Recipe that the defaults come from: tutorial reads 97 % of MNIST's test images right, fast 99 % after "
-        "300 steps, best 99.68 % after 18,000. Take best for photos and drawings.",
+        "300 steps, best 99.66 % after 18,000. Take best for photos and drawings.",
         show_default="tutorial; with --init finetune",
         autocompletion=_any_of(RECIPES),
     ),
