@@ -4,7 +4,7 @@
 
 The FOLDER holds pictures and their labels.csv with the columns file and text; in a text "/" ends a line and a space
 separates groups. Made numbers have four to eight digits in a line, made pages five to ten lines of five to twenty
-digits, on plain, ruled and squared paper; all are seeded.
+digits, on plain, ruled and squared paper; sudokus are printed. All are seeded.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from pictures import Grey, levels, ruled
+from PIL import Image, ImageDraw, ImageFont
 from strangers import picture
 
 from mnistcnn.data.dataset import Split
@@ -28,6 +29,7 @@ from mnistcnn.results import text_of
 
 HEIGHT = 40  # pixels: the usual height of a made digit
 INK = 0.3  # share of full ink: fainter pixels do not touch
+GIVEN = 0.4  # share of a sudoku's cells that hold a digit
 
 Made = tuple[Grey, str]  # a picture, and its text
 
@@ -91,15 +93,38 @@ def pages(split: Split, count: int, paper: str) -> Iterator[Made]:
         yield page, "/".join("".join(str(split.labels[place]) for place in line) for line in places)
 
 
+def sudokus(count: int) -> Iterator[Made]:
+    """Yield pictures of sudokus in print, in uneven light, and their texts, row by row."""
+    rng, font, cell = np.random.default_rng(3), ImageFont.load_default(64), 100
+    for _ in range(count):
+        page = Image.new("L", (10 * cell, 10 * cell), 240)
+        pen, rows = ImageDraw.Draw(page), []
+        for line in range(10):
+            at, wide = cell * (line + 0.5), 2 if line % 3 else 6
+            pen.line((at, cell / 2, at, 9.5 * cell), fill=30, width=wide)
+            pen.line((cell / 2, at, 9.5 * cell, at), fill=30, width=wide)
+        for row in range(1, 10):
+            given = {column: str(rng.integers(1, 10)) for column in range(1, 10) if rng.random() < GIVEN}
+            rows.append("".join(given.values()))
+            for column, character in given.items():
+                pen.text((cell * column, cell * row), character, fill=30, font=font, anchor="mm")
+        grey = np.asarray(page) * np.linspace(0.7, 1, 10 * cell)
+        yield levels(grey + rng.normal(0, 4, grey.shape)), "/".join(filter(None, rows))
+
+
 def texts(trained: TrainedModel, pictures: Iterable[Picture]) -> Iterator[tuple[str, bool]]:
     """Yield what is read of each picture, with "/" between lines, and whether all of it is sure."""
     for found in predict_numbers(trained, pictures):
         yield text_of(found).replace("\n", "/"), all(digit.sure for digit in found)
 
 
-def print_row(what: str, trained: TrainedModel, made: list[Made]) -> None:
-    """Print how many texts and digits are right, how many texts are wrong and sure, and the first that are wrong."""
+def print_row(what: str, trained: TrainedModel, made: list[Made], *, has_groups: bool = True) -> None:
+    """Print how many texts and digits are right, how many texts are wrong and sure, and the first that are wrong.
+
+    Without groups it does not count where gaps are read.
+    """
     read = list(texts(trained, (picture(what, grey) for grey, _ in made)))
+    read = read if has_groups else [(found.replace(" ", ""), sure) for found, sure in read]
     wrong = [(text, found, sure) for (_, text), (found, sure) in zip(made, read, strict=True) if found != text]
     right, sure = len(made) - len(wrong), sum(sure for *_, sure in wrong)
     digits = sum(len(text.replace("/", "")) for _, text in made)
@@ -159,6 +184,7 @@ def main() -> None:
     print_row("numbers, some digits touch", trained, touching)
     for paper in ("plain", "ruled", "squared"):
         print_row(f"pages, {paper} paper", trained, list(pages(split, options.count // 10, paper)))
+    print_row("sudokus, printed", trained, list(sudokus(options.count // 20)), has_groups=False)
     print_time(trained, split)
 
 

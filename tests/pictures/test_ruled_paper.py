@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mnistcnn.pictures.decoding import GreyPicture
+from mnistcnn.pictures.preparing import prepare
 from mnistcnn.pictures.ruled_paper import erase_rules
 
 
@@ -54,3 +56,17 @@ def test_rules_too_pale_for_ink_take_nothing_from_what_lies_between_them() -> No
     ink[36:42, 100:106] = 0.08
     mask = (ink > 0.07).astype(np.uint8)
     assert np.array_equal(erase_rules(ink, mask), mask)
+
+
+def test_a_printed_grid_of_thick_and_thin_lines_is_no_ink() -> None:
+    """Of the loops in a grid as of a sudoku, in uneven light, each is a digit, and nothing that is left of the grid."""
+    page = np.full((1000, 1000), 240, np.uint8)
+    for line in range(10):
+        at, wide = 50 + 100 * line, 2 if line % 3 else 6
+        cv2.line(page, (at, 50), (at, 950), 30, wide)
+        cv2.line(page, (50, at), (950, at), 30, wide)
+    loops = [(column, row) for column in range(1, 10) for row in range(1, 10) if (column * row) % 3 == 1]
+    for column, row in loops:
+        cv2.ellipse(page, (100 * column, 100 * row), (15, 22), 0, 0, 360, 30, 6, cv2.LINE_AA)
+    light = np.linspace(0.7, 1, 1000)
+    assert len(prepare(GreyPicture(np.rint(page * light).astype(np.uint8)), digits="many")) == len(loops)
