@@ -98,7 +98,11 @@ def _require_same_versions(backend: str) -> None:
         raise MnistcnnError(f"the Ray node {asked[silent[0]]} starts nothing: look at `ray status`")
     here = installed_versions(backend)
     for answer in answered:
-        for name, version in ray.get(answer).items():
+        try:
+            there = ray.get(answer)
+        except ray.exceptions.TaskUnschedulableError:  # the node has left since it was listed
+            continue
+        for name, version in there.items():
             if version != here[name]:
                 raise MnistcnnError(
                     f"the Ray node {asked[answer]} has {name} {version}, this machine {here[name]}: install the same"

@@ -85,7 +85,7 @@ def main() -> None:
     arguments.add_argument("--count", type=int, default=500, help="images of each dataset")
     options = arguments.parse_args()
     start_keras()
-    from mnistcnn.inference.prediction import predict, predict_numbers
+    from mnistcnn.inference.prediction import predict_numbers
     from mnistcnn.model.model_file import load_model
 
     trained = load_model(options.model)
@@ -102,8 +102,9 @@ def main() -> None:
     print(f"| all | {len(told)} | | | {sum(told) / len(told):.0%} |")
     for source in options.sets:
         digits = (picture(name, grey, label) for name, grey, label in pictures_in(source, options.count))
-        right = [answer for answer in predict(trained, digits) if answer.digit == answer.label]
-        marked = [answer.file for answer in right if not answer.sure]
+        read = predict_numbers(trained, digits)
+        right = [found for found in read if [digit.digit for digit in found] == [found[0].label]]
+        marked = [found[0].file for found in right if not found[0].sure]
         print(f"\n{source}: {len(right)} read right, of them {len(marked)} marked unsure: {', '.join(marked)}")
 
 

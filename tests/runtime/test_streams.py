@@ -73,7 +73,7 @@ def test_bars_are_drawn_in_every_encoding(
     encoding = variables.get("PYTHONIOENCODING", "ascii")
     done = mnistcnn("predict", "one.png", "-m", "pretrained", env=environment | variables, encoding=encoding)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.match(r"one\.png +1 [#█]{9}[.:+#█]? +9\d\.\d %  ", done.stdout), done.stdout
+    assert re.match(r"one\.png +1 [#█]{8}[.:+#▌]? +8\d\.\d %  ", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize("descriptor", [STDOUT, STDERR])
