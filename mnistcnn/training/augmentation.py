@@ -122,30 +122,34 @@ def augment(
 
     """
     keys = tf.random.split(tf.stack([tf.constant(seed, tf.int64), step]), 5, alg="philox")
-    images, is_digit = _with_outliers(images, labels, keys[3], batch_size, rows)
+
+    def drawn(count: int, key: tf.Tensor) -> tf.Tensor:  # (count, B) in [0, 1)
+        return tf.random.stateless_uniform((count, batch_size), key, alg="philox")[:, rows]
+
+    may_change = tf.range(batch_size)[rows] > 0  # the first image stays a digit: a log's record tells of digits only
+    images, is_outlier = _with_outliers(images, labels, drawn(2, keys[3]), may_change)
     parameters = tf.concat([_affine(batch_size, keys[0]), _elastic(batch_size, keys[1])], axis=2)
     # A matrix product may round a row differently if there are fewer rows: so the whole batch's is computed, then cut.
     coordinates = _coordinates(parameters)[rows]  # (B, 2, P)
     distorted = _resample(images, coordinates)
-    distorted, touches = _with_touching(distorted, images, others, coordinates, keys[4], batch_size, rows)
-    is_digit &= ~touches
-    return _with_flags(distorted, images, (labels == 1) & is_digit, coordinates, keys[2], batch_size, rows), is_digit
+    distorted, touches = _with_touching(distorted, images, others, coordinates, drawn(3, keys[4]), may_change)
+    is_digit = ~(is_outlier | touches)
+    return _with_flags(distorted, images, (labels == 1) & is_digit, coordinates, drawn(3, keys[2])), is_digit
 
 
 def _with_outliers(
-    images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor, batch_size: int, rows: slice
+    images: tf.Tensor, labels: tf.Tensor, uniform: tf.Tensor, may_change: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Reflect some images (B, 28, 28, 1) so that they show no digit; return all, and whether each (B,) still does."""
+    """Reflect some images (B, 28, 28, 1) so that they show no digit; return all, and whether each (B,) is such."""
     allowed = np.array([np.isin(np.arange(8), reflections) for reflections in NO_DIGIT])  # (10, 8)
-    uniform = tf.random.stateless_uniform((2, batch_size), key, alg="philox")[:, rows]
     reflection = tf.cast(8 * uniform[1], tf.int32)  # (B,)
     is_outlier = tf.gather_nd(allowed, tf.stack([tf.cast(labels, tf.int32), reflection], 1)) & (uniform[0] < OUTLIERS)
-    is_outlier &= tf.range(batch_size)[rows] > 0  # the first image stays a digit: a log's record tells of digits only
+    is_outlier &= may_change
     reflection = tf.where(is_outlier, reflection, 0)[:, None, None, None]
     images = tf.where(reflection & TRANSPOSED > 0, tf.transpose(images, (0, 2, 1, 3)), images)
     images = tf.where(reflection & UPSIDE_DOWN > 0, images[:, ::-1], images)
     images = tf.where(reflection & MIRRORED > 0, images[:, :, ::-1], images)
-    return images, ~is_outlier
+    return images, is_outlier
 
 
 def _with_touching(
@@ -153,13 +157,11 @@ def _with_touching(
     images: tf.Tensor,
     others: tf.Tensor,
     coordinates: tf.Tensor,
-    key: tf.Tensor,
-    batch_size: int,
-    rows: slice,
+    uniform: tf.Tensor,
+    may_change: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Put two digits that touch in the place of some distorted images; return all, and whether each (B,) is such."""
-    uniform = tf.random.stateless_uniform((3, batch_size), key, alg="philox")[:, rows]
-    touches = (uniform[0] < TOUCHING) & (tf.range(batch_size)[rows] > 0)  # the first image stays a digit, as above
+    touches = may_change & (uniform[0] < TOUCHING)
     chosen = tf.where(touches)  # (T, 1)
     part, overlap = tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1))
     lefts, rights, places = (tf.gather_nd(each, chosen) for each in (images, others, coordinates))
@@ -168,16 +170,9 @@ def _with_touching(
 
 
 def _with_flags(
-    distorted: tf.Tensor,
-    images: tf.Tensor,
-    is_one: tf.Tensor,
-    coordinates: tf.Tensor,
-    key: tf.Tensor,
-    batch_size: int,
-    rows: slice,
+    distorted: tf.Tensor, images: tf.Tensor, is_one: tf.Tensor, coordinates: tf.Tensor, uniform: tf.Tensor
 ) -> tf.Tensor:
     """Give a flag to some of the distorted images that show a 1; return all."""
-    uniform = tf.random.stateless_uniform((3, batch_size), key, alg="philox")[:, rows]
     chosen = tf.where(is_one & (uniform[0] < FLAGGED))  # (F, 1)
     angle, length = tf.unstack(tf.gather(uniform[1:], chosen[:, 0], axis=1))
     flags = _flags(tf.gather_nd(images, chosen), tf.gather_nd(coordinates, chosen), angle, length)

@@ -71,23 +71,20 @@ def training_batches(
     with tf.device("CPU"):
         images, labels = tf.constant(split.images), tf.constant(split.labels)
 
-    def blocks() -> Iterator[np.ndarray]:
+    def positions() -> Iterator[np.ndarray]:
         steps = range(start_step, config.steps)
-        for block in batch_positions(len(split), config.batch_size, config.seed, steps):
-            neighbours = np.roll(block, -1, axis=1)  # of the whole batch, which each process knows
-            yield np.stack([block, neighbours], axis=1)[..., rows]  # (≤100, 2, rows)
+        blocks = batch_positions(len(split), config.batch_size, config.seed, steps)
+        return (block[:, _with_next(rows, config.batch_size)] for block in blocks)
 
-    def batch(step: tf.Tensor, positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        own, neighbours = tf.unstack(positions)
-        others = tf.gather(images, neighbours)
-        return _batch(tf.gather(images, own), tf.gather(labels, own), others, step, config, rows)
+    def batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _batch(tf.gather(images, chosen), tf.gather(labels, chosen), step, config, rows)
 
     options = tf.data.Options()
     # The pipeline's tuning thread sleeps up to a minute, and the end of the run would wait for it.
     options.autotune.enabled = False
-    signature = tf.TensorSpec((None, 2, rows.stop - rows.start), tf.int64)
+    signature = tf.TensorSpec((None, rows.stop - rows.start + 1), tf.int64)
     return (
-        tf.data.Dataset.from_generator(blocks, output_signature=signature)
+        tf.data.Dataset.from_generator(positions, output_signature=signature)
         .unbatch()
         .apply(tf.data.experimental.assert_cardinality(config.steps - start_step))
         .enumerate(start=start_step)
@@ -104,21 +101,29 @@ def first_digit(split: Split, config: TrainConfig, step: int, team: Team = ALONE
     """
     row = team.rows(config.batch_size).start
     first = slice(row, row + 1)
+    shown = _with_next(first, config.batch_size)
     [positions] = next(batch_positions(len(split), config.batch_size, config.seed, range(step, step + 1)))
     with tf.device("CPU"):
-        images, labels = tf.constant(split.images[positions[first]]), tf.constant(split.labels[positions[first]])
-        inputs, _ = _batch(images, labels, images, tf.constant(step, tf.int64), config, first)
+        images, labels = tf.constant(split.images[positions[shown]]), tf.constant(split.labels[positions[shown]])
+        inputs, _ = _batch(images, labels, tf.constant(step, tf.int64), config, first)
     return np.asarray(np.rint(255 * inputs[0, :, :, 0].numpy()), np.uint8)
 
 
+def _with_next(rows: slice, batch_size: int) -> np.ndarray:
+    """Return the places in a batch of some of its rows, and of the row after them, which the last may touch."""
+    return np.arange(rows.start, rows.stop + 1) % batch_size
+
+
 def _batch(
-    images: tf.Tensor, labels: tf.Tensor, others: tf.Tensor, step: tf.Tensor, config: TrainConfig, rows: slice
+    images: tf.Tensor, labels: tf.Tensor, step: tf.Tensor, config: TrainConfig, rows: slice
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the inputs and the labels of a step, as `training_batches` does, from its images and their digits."""
-    inputs, answers = model_inputs(images, xp=tnp), tf.one_hot(labels, CLASSES)
+    """Return the inputs and the labels of a step, as `training_batches` does, from its images and their digits.
+
+    The images and digits are those of the rows, and of the row after them.
+    """
+    inputs, labels = model_inputs(images, xp=tnp), labels[:-1]
+    inputs, others, answers = inputs[:-1], inputs[1:], tf.one_hot(labels, CLASSES)
     if not config.augmentation:
         return inputs, answers
-    inputs, is_digit = augment(
-        inputs, labels, model_inputs(others, xp=tnp), config.seed, step, batch_size=config.batch_size, rows=rows
-    )
+    inputs, is_digit = augment(inputs, labels, others, config.seed, step, batch_size=config.batch_size, rows=rows)
     return inputs, tf.where(is_digit[:, None], answers, 1 / CLASSES)

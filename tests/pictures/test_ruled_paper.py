@@ -59,7 +59,7 @@ def test_rules_too_pale_for_ink_take_nothing_from_what_lies_between_them() -> No
 
 
 def test_a_printed_grid_of_thick_and_thin_lines_is_no_ink() -> None:
-    """Of the loops in a grid as of a sudoku, in uneven light, each is a digit, and nothing that is left of the grid."""
+    """Each loop in a grid as of a sudoku, in uneven light, is a digit, and nothing that is left of the grid is one."""
     page = np.full((1000, 1000), 240, np.uint8)
     for line in range(10):
         at, wide = 50 + 100 * line, 2 if line % 3 else 6

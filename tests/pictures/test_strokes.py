@@ -49,7 +49,7 @@ def test_a_page_of_text_holds_many_other_things() -> None:
 
 @pytest.mark.parametrize("slope", [10, 60], ids=["steep", "slanted"])
 def test_a_line_from_top_to_bottom_of_a_page_is_not_its_digit(slope: int) -> None:
-    """Of 27 small digits, and one line that slants and so is not erased with the rules, the digits are read."""
+    """All but two of 27 small digits are read beside one line, which slants and so is not erased with the rules."""
     page = np.full((400, 600), 230, np.uint8)
     for place in range(27):
         row, column = divmod(place, 9)

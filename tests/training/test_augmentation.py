@@ -96,7 +96,7 @@ def test_rows_of_a_batch_are_distorted_as_in_the_whole() -> None:
 
 @pytest.fixture
 def undistorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn all off but the flags."""
+    """Turn off all but the flags."""
     for constant in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC", "OUTLIERS", "TOUCHING"):
         monkeypatch.setattr(augmentation, constant, 0.0)
 
