@@ -57,7 +57,7 @@ UNFINISHED = ".unfinished"
 
 
 def expanded(path: str) -> str:
-    """Return a path with the home folder in the place of `~`, which stays if there is no home folder."""
+    """Return a path with the home folder in the place of `~`, which stays where a home folder is missing."""
     return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises then
 
 

@@ -71,8 +71,8 @@ def read_pictures(
         picture has a prediction for each of its digits, from left to right, or one with an `error`.
 
     Raises:
-        MnistcnnError: The model, a CSV file or a list cannot be read, there is no such cluster, or other pictures were
-            answered before.
+        MnistcnnError: The model, a CSV file or a list cannot be read, the cluster cannot be found, or other pictures
+            were answered before.
         TypeError: Something is not a picture.
 
     """

@@ -57,10 +57,10 @@ def in_tenths(
     *,
     notice: str | None = None,
 ) -> Dataset:
-    """Hold out a seeded tenth of the training images for validation and another for testing, if there are no others.
+    """Hold out a seeded tenth of the training images for validation and another for testing, where these are missing.
 
-    Images without ink are not trained on. The default split is the one for testing or, if there are no images for that,
-    the one for validation or, if there are none either, all images.
+    Images without ink are not trained on. The default split is the one for testing or, if that is missing, the one
+    for validation or, if that is missing too, all images.
     """
 
     def missing() -> Split:

@@ -57,7 +57,7 @@ def predict_on_ray(
         The predictions for each batch, in order and once.
 
     Raises:
-        MnistcnnError: There is no such cluster, or its nodes differ.
+        MnistcnnError: The cluster cannot be found, or its nodes differ.
 
     """
     with joined_cluster(address, backend):

@@ -113,7 +113,7 @@ def _file_names(folder: Path, *, is_deep: bool) -> Iterator[str]:
 def labelled_by_name(files: Sequence[Path]) -> tuple[str, list[Labelled]] | None:
     """Return what the names of pictures say of their digits, and the digits.
 
-    None if there are no pictures, or if their names do not all follow the same one of the known ways.
+    None without pictures, or if their names do not all follow the same one of the known ways.
     """
     fitting = []
     for scheme, pattern in _SCHEMES.items():

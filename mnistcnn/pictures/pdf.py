@@ -43,7 +43,7 @@ def page_count(source: Path | bytes) -> int:
 def page_image(source: Path | bytes, page: int) -> Image.Image:
     """Draw a page, counted from 0, at DOTS or, if it is large, with MAX_PAGE_SIDE: an RGB image.
 
-    Raises MnistcnnError if there is no such page, or the document cannot be read.
+    Raises MnistcnnError if the document lacks the page or cannot be read.
     """
     with _one_at_a_time:
         document = _document(source)

@@ -40,8 +40,8 @@ def require_ray(address: str) -> None:
 def joined_cluster(address: str, backend: str) -> Iterator[None]:
     """Work on the Ray cluster at an address, "auto" being that of this machine, for the length of the block.
 
-    What is printed through `sys.stdout` in the block is lost. Raises MnistcnnError if there is no cluster, or if a node
-    has other versions of Python, this package or the backend.
+    What is printed through `sys.stdout` in the block is lost. Raises MnistcnnError if the cluster cannot be found, or
+    if a node has other versions of Python, this package or the backend.
     """
     _require_cluster(address)
     import ray

@@ -52,7 +52,7 @@ def test_effects_are_what_covering_a_square_changes() -> None:
 
 
 def test_ink_of_a_digit_speaks_for_it() -> None:
-    """In sum, covering the ink takes evidence from the digit that is shown; where there is no ink, nothing changes."""
+    """In sum, covering the ink takes evidence from the digit that is shown; where ink is missing, nothing changes."""
     trained = load_model(FILE, "numpy")
     effects = effects_of_covering(trained, IMAGE)
     assert effects[..., int(DIGITS.split("test").labels[3])].sum() > 0

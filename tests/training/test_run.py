@@ -134,7 +134,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, optimizer: str, preci
 
 
 def test_a_stopped_run_without_files_returns_its_model() -> None:
-    """There is no checkpoint to go on from, so what was trained so far is the result, measured."""
+    """What was trained so far is the result, measured, as a checkpoint to go on from is missing."""
     events = Events()
     stopped = train(short_config(20), DIGITS, listeners=[events], should_stop=lambda: len(events.records) == 2)
     assert (stopped.step, stopped.steps, stopped.kept_step) == (10, 20, 10)
